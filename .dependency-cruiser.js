@@ -1,0 +1,136 @@
+/**
+ * Imports point one way: commands and http -> operations -> domain, stores -> domain.
+ * A room may import itself and the rooms that are named here; only src/main.ts knows them all.
+ */
+const ROOMS = {
+  domain: [],
+  operations: ['domain'],
+  stores: ['domain'],
+  terminal: ['domain'],
+  http: ['domain', 'operations'],
+  commands: ['domain', 'operations', 'terminal', 'http'],
+};
+
+const WHY = {
+  domain: 'The domain is what keyctl is about: it knows nothing of how it is stored, asked or shown.',
+  operations: 'An operation is one verb over the port of the domain, the same from a shell, over HTTP and in a test.',
+  stores: 'A store knows rows and locks and no rules; a rule in it would have to be copied into the next store.',
+  terminal: 'The terminal shows what it is given and fetches nothing.',
+  http: 'The endpoint asks operations and knows no store, so that any store can stand behind it.',
+  commands: 'A command parses, calls an operation and shows the result; its store is handed in by the composition root.',
+};
+
+const oneWay = Object.entries(ROOMS).map(([room, others]) => ({
+  name: `${room}-imports-only-what-it-may`,
+  comment: WHY[room],
+  severity: 'error',
+  from: { path: `^src/${room}/` },
+  to: { path: '^src/', pathNot: `^src/(${[room, ...others].join('|')})/` },
+}));
+
+export default {
+  forbidden: [
+    ...oneWay,
+    {
+      name: 'domain-needs-no-package',
+      comment: 'The rules run wherever Node runs, with nothing but its own modules: no package can change what a request costs.',
+      severity: 'error',
+      from: { path: '^src/domain/' },
+      to: { dependencyTypesNot: ['core', 'local', 'type-only'], pathNot: '^src/domain/' },
+    },
+    {
+      name: 'only-serve-starts-http',
+      comment: 'The HTTP server is heavy; a command that does not serve must not load it.',
+      severity: 'error',
+      from: { path: '^src/commands/', pathNot: '^src/commands/serve' },
+      to: { path: '^src/http/' },
+    },
+    {
+      name: 'only-the-root-knows-the-stores',
+      comment: 'Whatever else works on a store takes the port of the domain, so that every store will do.',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/(main\\.ts$|stores/)' },
+      to: { path: '^src/stores/' },
+    },
+    {
+      name: 'sqlite-is-entered-through-open-store',
+      comment: 'What opens a store chooses among them in one place.',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/(main\\.ts$|stores/open-store\\.ts$|stores/sqlite/)' },
+      to: { path: '^src/stores/sqlite/' },
+    },
+    {
+      name: 'postgres-is-entered-through-open-store',
+      comment: 'What opens a store chooses among them in one place, and neither store knows the other.',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/(main\\.ts$|stores/open-store\\.ts$|stores/postgres/)' },
+      to: { path: '^src/stores/postgres/' },
+    },
+    {
+      name: 'sqlite-driver-stays-in-its-store',
+      comment: "Adapters translate their driver's errors; elsewhere the driver's own would leak out.",
+      severity: 'error',
+      from: { pathNot: '^src/stores/sqlite/' },
+      to: { path: 'node_modules/(@types/)?better-sqlite3' },
+    },
+    {
+      name: 'only-terminal-draws',
+      comment: 'Colour, tables and prompts have one home, which knows whether a person is there at all.',
+      severity: 'error',
+      from: { pathNot: '^src/terminal/' },
+      to: { path: 'node_modules/(chalk|cli-table3|inquirer|@inquirer)/' },
+    },
+    {
+      name: 'inquirer-is-loaded-late',
+      comment: 'Prompts take longer to load than most commands take to run: import() them in the moment that somebody is asked.',
+      severity: 'error',
+      from: { path: '^src/' },
+      to: { path: 'node_modules/(inquirer|@inquirer)/', dynamic: false, dependencyTypesNot: ['type-only'] },
+    },
+    {
+      name: 'nothing-imports-the-root',
+      comment: 'The composition root is where a program begins; what others need of it is handed to them.',
+      severity: 'error',
+      from: { path: '^src/' },
+      to: { path: '^src/main\\.ts$' },
+    },
+    {
+      name: 'no-cycles',
+      comment: 'Modules in a circle can only be understood, tested and loaded together.',
+      severity: 'error',
+      from: {},
+      to: { circular: true },
+    },
+    {
+      name: 'no-orphans',
+      comment: 'A module that nobody imports and that imports nobody was forgotten.',
+      severity: 'error',
+      from: { path: '^src/', orphan: true },
+      to: {},
+    },
+    {
+      name: 'no-undeclared-packages',
+      comment: 'What runs after an install is what package.json lists under dependencies.',
+      severity: 'error',
+      from: { path: '^src/' },
+      to: { dependencyTypes: ['npm-dev', 'npm-no-pkg', 'npm-unknown', 'npm-peer'], dependencyTypesNot: ['type-only'] },
+    },
+    {
+      name: 'not-resolvable',
+      comment: 'An import that cannot be found escapes every rule above.',
+      severity: 'error',
+      from: { path: '^src/' },
+      to: { couldNotResolve: true },
+    },
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: 'tsconfig.json' },
+    enhancedResolveOptions: {
+      extensions: ['.ts', '.js', '.json'],
+      exportsFields: ['exports'],
+      conditionNames: ['import', 'node', 'default', 'types'],
+    },
+  },
+};

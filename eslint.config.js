@@ -1,0 +1,63 @@
+import js from '@eslint/js';
+import { defineConfig, globalIgnores } from 'eslint/config';
+import tseslint from 'typescript-eslint';
+
+/** The places that touch the outer world and hand it on: the composition root, and the one of a store's own thread. */
+const COMPOSITION_ROOTS = ['src/main.ts', 'src/stores/sqlite/*-thread.ts'];
+
+const PASS_IT_IN = 'It is passed in: only the composition root reads the clock, chance and the process.';
+
+export default defineConfig(
+  globalIgnores(['dist/', 'coverage/']),
+  js.configs.recommended,
+  {
+    // An exception to a rule belongs here, with its reason, not into the code.
+    linterOptions: { noInlineConfig: true, reportUnusedDisableDirectives: 'error' },
+  },
+  {
+    files: ['**/*.js'],
+    languageOptions: { globals: { console: 'readonly', process: 'readonly', URL: 'readonly' } },
+  },
+  {
+    files: ['src/**/*.ts', 'test/**/*.ts'],
+    extends: [tseslint.configs.strictTypeChecked],
+    languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
+    rules: {
+      '@typescript-eslint/switch-exhaustiveness-check': 'error',
+      '@typescript-eslint/consistent-type-exports': 'error',
+      // Names are measured in code points: Unicode's segments differ from one release of Node to the next.
+      '@typescript-eslint/no-misused-spread': ['error', { allow: ['string'] }],
+    },
+  },
+  {
+    files: ['src/**/*.ts'],
+    rules: {
+      'max-lines': ['error', { max: 300 }],
+      'max-lines-per-function': ['error', { max: 70 }],
+    },
+  },
+  {
+    files: ['src/**/*.ts'],
+    ignores: COMPOSITION_ROOTS,
+    rules: {
+      'no-restricted-properties': [
+        'error',
+        { object: 'Date', property: 'now', message: PASS_IT_IN },
+        { object: 'Math', property: 'random', message: PASS_IT_IN },
+        { object: 'globalThis', property: 'process', message: PASS_IT_IN },
+      ],
+      'no-restricted-globals': ['error', { name: 'process', message: PASS_IT_IN }],
+      'no-restricted-imports': ['error', { paths: ['node:process', 'process'].map((name) => ({ name, message: PASS_IT_IN })) }],
+      'no-restricted-syntax': [
+        'error',
+        { selector: "NewExpression[callee.name='Date'][arguments.length=0]", message: PASS_IT_IN },
+        { selector: "CallExpression[callee.name='Date']", message: PASS_IT_IN },
+      ],
+    },
+  },
+  {
+    // The port is asynchronous and SQLite is not: a method that throws must reject, so it is `async` without awaiting.
+    files: ['src/stores/sqlite/**/*.ts', 'test/**/*.ts'],
+    rules: { '@typescript-eslint/require-await': 'off' },
+  },
+);
