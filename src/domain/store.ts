@@ -1,0 +1,376 @@
+import type { Balance } from './credits.ts';
+import type { DebitNumber } from './debit.ts';
+import type { Request } from './decide.ts';
+import type { Account, Environment, Key, KeyStatus, Ref, Service, Tier } from './entities.ts';
+import type { RateLimit } from './rate-limit.ts';
+import type { StoredSpending } from './settle.ts';
+import type { Instant, UtcDay, UtcHour } from './utc-day.ts';
+import type { DenialCode, Verdict } from './verdict.ts';
+
+/**
+ * The port to where keyctl keeps things. A store knows rows, locks and transactions and no rules: those are in
+ * `decide`, `settle` and the operations, so that a second store has nothing to copy.
+ *
+ * Failures of the store itself are KeyctlErrors: `store_busy`, `store_full`, `store_read_only`, `store_damaged`.
+ */
+export interface Store {
+  /** Where the store is, as a person would name it; never with a password. */
+  readonly location: string;
+  /** Runs `act` on one consistent snapshot. `now` is the store's clock. */
+  read<Result>(act: (tx: ReadTransaction, now: Instant) => Promise<Result>): Promise<Result>;
+  /**
+   * Runs `act` in one transaction under the write lock and commits it durably, or, if it throws, leaves nothing behind.
+   * `now` is read after the lock is held. `act` must await nothing but the transaction.
+   */
+  write<Result>(act: (tx: WriteTransaction, now: Instant) => Promise<Result>): Promise<Result>;
+  /** Decides a batch in one durable transaction; the verdicts come in the order of the requests. */
+  settle(requests: readonly Request[]): Promise<readonly Verdict[]>;
+  close(): Promise<void>;
+}
+
+/** Keyset pages: `after` is the last ref of the page before. */
+export interface Page {
+  readonly after: Ref;
+  readonly limit: number;
+}
+
+export interface KeyFilter {
+  readonly accountRef?: Ref;
+  readonly environment?: string;
+  /** As it is at `now`; leave it out for all, deleted ones included. */
+  readonly status?: KeyStatus | 'not-deleted';
+  readonly now: Instant;
+  /** In the name, the note or the mask, whatever the case. */
+  readonly search?: string;
+  /** Neither used nor created since. */
+  readonly unusedSince?: Instant;
+}
+
+export type NewKey = Omit<Key, 'ref' | 'capGroup'> & { readonly capGroup: Ref | null };
+export type KeyPatch = Partial<
+  Pick<
+    Key,
+    'name' | 'note' | 'expiresAt' | 'disabledAt' | 'disabledReason' | 'deletedAt' | 'rotatedTo' | 'services' | 'allowedIps' | 'dailyCap'
+  >
+>;
+
+export interface KeyRows {
+  byRef(ref: Ref): Promise<Key | null>;
+  /** Deleted ones too. */
+  byId(id: string): Promise<Key | null>;
+  byDigest(digest: string): Promise<Key | null>;
+  /** Live (not deleted) keys of that name, in one account or in all. */
+  liveByName(name: string, accountRef: Ref | null): Promise<readonly Key[]>;
+  /** Live keys whose id begins so, at most `limit`. */
+  liveByIdPrefix(prefix: string, limit: number): Promise<readonly Key[]>;
+  /** Oldest first. */
+  page(filter: KeyFilter, page: Page): Promise<readonly Key[]>;
+  count(filter: KeyFilter): Promise<number>;
+  /** Live keys that name the service among those they may call. */
+  countNamingService(service: string): Promise<number>;
+  countInEnvironment(environment: string): Promise<number>;
+}
+
+export interface KeyWrites extends KeyRows {
+  insert(key: NewKey): Promise<Key>;
+  update(ref: Ref, patch: KeyPatch): Promise<void>;
+}
+
+export interface AccountFilter {
+  /** On that tier at `day`. */
+  readonly tier?: { readonly name: string; readonly day: UtcDay };
+}
+
+export interface AccountRows {
+  byRef(ref: Ref): Promise<Account | null>;
+  byId(id: string): Promise<Account | null>;
+  byName(name: string): Promise<Account | null>;
+  byExternalId(externalId: string): Promise<Account | null>;
+  /** Oldest first. */
+  page(filter: AccountFilter, page: Page): Promise<readonly Account[]>;
+  count(filter: AccountFilter): Promise<number>;
+  /** How many accounts that existed before the end of `day` had each tier on it. */
+  countByTier(day: UtcDay): Promise<ReadonlyMap<string, number>>;
+  /** How many accounts have the tier on `day` or are waiting for it. */
+  countHavingOrAwaiting(tier: string, day: UtcDay): Promise<number>;
+  /** Changes of tier that were decided on an earlier day and begin in (after, until]. */
+  countTierChanges(after: UtcDay, until: UtcDay): Promise<number>;
+}
+
+export interface AccountWrites extends AccountRows {
+  insert(account: Omit<Account, 'ref' | 'tiers'>, tier: string): Promise<Account>;
+  update(ref: Ref, patch: Partial<Pick<Account, 'name' | 'externalId' | 'suspendedAt'>>): Promise<void>;
+  /** The tier from a day on; a change already waiting for that day or a later one is dropped. */
+  setTier(ref: Ref, from: UtcDay, tier: string, decidedAt: Instant): Promise<void>;
+  /** Drops changes that begin after the day. */
+  dropTiersAfter(ref: Ref, day: UtcDay): Promise<void>;
+}
+
+export interface TierRows {
+  byName(name: string): Promise<Tier | null>;
+  /** By today's credits, then name. */
+  all(): Promise<readonly Tier[]>;
+  countNamingService(service: string): Promise<number>;
+}
+
+export interface TierWrites extends TierRows {
+  insert(name: string, credits: number): Promise<void>;
+  /** The tier's daily credits from a day on; entries for later days are dropped. */
+  setCredits(name: string, from: UtcDay, credits: number): Promise<void>;
+  setLimits(name: string, limits: ReadonlyMap<string, RateLimit>): Promise<void>;
+  delete(name: string): Promise<void>;
+}
+
+export interface CatalogueRows {
+  /** Live services by name. */
+  services(): Promise<readonly Service[]>;
+  environments(): Promise<readonly Environment[]>;
+}
+
+export interface CatalogueWrites extends CatalogueRows {
+  insertService(service: Omit<Service, 'ref'>): Promise<void>;
+  updateService(ref: Ref, patch: Partial<Pick<Service, 'cost' | 'environment'>>): Promise<void>;
+  /** Its past usage keeps its name. */
+  deleteService(ref: Ref, at: Instant): Promise<void>;
+  insertEnvironment(environment: Environment): Promise<void>;
+  deleteEnvironment(name: string): Promise<void>;
+}
+
+/** Credits that an operator gave or took on one account and day. */
+export interface Adjustment {
+  readonly id: string;
+  readonly at: Instant;
+  readonly accountRef: Ref;
+  readonly day: UtcDay;
+  readonly amount: number;
+  readonly reason: string;
+  readonly actor: string;
+}
+
+/** A closed day's proved sums over all accounts that spent, or were adjusted, on it. */
+export interface ClosedDay {
+  readonly day: UtcDay;
+  readonly closedAt: Instant;
+  readonly accounts: number;
+  readonly granted: number;
+  readonly adjusted: number;
+  readonly spent: number;
+}
+
+export interface CreditRows {
+  spending(accountRef: Ref, day: UtcDay): Promise<StoredSpending>;
+  /** The stored books of many accounts on one day; idle accounts have none. */
+  balances(accountRefs: readonly Ref[], day: UtcDay): Promise<ReadonlyMap<Ref, Balance>>;
+  /** Stored books of a day, by account, with the credits that usage counts for it. */
+  booksOf(day: UtcDay, page: Page): Promise<readonly { readonly accountRef: Ref; readonly balance: Balance; readonly used: number }[]>;
+  /** How many accounts have stored books on a day, by the tier that they had then. */
+  countOpenedByTier(day: UtcDay): Promise<ReadonlyMap<string, number>>;
+  /** Newest first. */
+  adjustments(accountRef: Ref | null, limit: number): Promise<readonly Adjustment[]>;
+  /** Accounts with adjustments for a day but without stored books on it. */
+  adjustedIdleAccounts(day: UtcDay): Promise<readonly Ref[]>;
+  capSpent(capGroup: Ref, day: UtcDay): Promise<number>;
+  /** The last day that was closed; every day before it is closed as well. */
+  closedThrough(): Promise<UtcDay>;
+  closedDays(from: UtcDay): Promise<readonly ClosedDay[]>;
+}
+
+export interface CreditWrites extends CreditRows {
+  /** Stores an account's books of a day, wherever that day's row is; corrects the sums of a day already closed. */
+  write(accountRef: Ref, balance: Balance): Promise<void>;
+  insertAdjustment(adjustment: Adjustment): Promise<void>;
+  setCapSpent(capGroup: Ref, day: UtcDay, spent: number): Promise<void>;
+  closeDay(closed: ClosedDay): Promise<void>;
+}
+
+export interface Debit {
+  readonly number: DebitNumber;
+  readonly at: Instant;
+  readonly accountRef: Ref;
+  readonly account: string;
+  readonly keyRef: Ref | null;
+  readonly keyId: string | null;
+  readonly keyName: string | null;
+  readonly service: string;
+  readonly serviceRef: Ref;
+  readonly cost: number;
+  readonly balanceAfter: number;
+  readonly requestId: string | null;
+  readonly refundedAt: Instant | null;
+}
+
+export interface TrafficFilter {
+  readonly accountRef?: Ref;
+  readonly keyRef?: Ref;
+  readonly since?: Instant;
+  readonly until?: Instant;
+}
+
+export interface DebitRows {
+  byNumber(number: DebitNumber): Promise<Debit | null>;
+  /** Newest first; `before` is the last number of the page before. */
+  page(filter: TrafficFilter & { readonly requestId?: string }, before: DebitNumber | null, limit: number): Promise<readonly Debit[]>;
+  newestAt(): Promise<Instant | null>;
+}
+
+export interface DebitWrites extends DebitRows {
+  /** Marks a debit refunded, and the request id that it was made with; takes its credits out of the usage if they were counted there already. */
+  refund(debit: Debit, at: Instant): Promise<void>;
+}
+
+/** Denied requests of one minute that are alike. Nulls where the key, and so the account, is unknown. */
+export interface Denial {
+  readonly at: Instant;
+  readonly accountRef: Ref | null;
+  readonly account: string | null;
+  readonly keyId: string | null;
+  readonly keyName: string | null;
+  readonly service: string | null;
+  readonly code: DenialCode;
+  readonly ip: string | null;
+  readonly requestId: string | null;
+  readonly count: number;
+}
+
+/** What a process counted in memory and now stores. `at` is the latest of the `count` requests. */
+export interface CountedDenial {
+  readonly at: Instant;
+  readonly keyId: string | null;
+  readonly account: string | null;
+  readonly service: string | null;
+  readonly code: DenialCode;
+  readonly ip: string | null;
+  readonly requestId: string | null;
+  readonly count: number;
+}
+
+export type UsageBucket = 'hour' | 'day' | 'account' | 'key' | 'service' | 'code';
+
+export interface UsageQuery {
+  readonly from: Instant;
+  readonly to: Instant;
+  /** Which table answers: hours are kept for weeks, days for years. */
+  readonly table: 'hour' | 'day';
+  readonly by: UsageBucket;
+  readonly accountRef?: Ref;
+  readonly keyRef?: Ref;
+  readonly service?: string;
+}
+
+export interface UsageSum {
+  /** An hour or day number; else the ref of an account, key or service (0: none). */
+  readonly bucket: number;
+  readonly requests: number;
+  readonly credits: number;
+  readonly denied: Readonly<Partial<Record<DenialCode, number>>>;
+}
+
+export interface UsageRows {
+  /** Sums of folded usage, of the debits past the cursor, and of denials. Ascending by bucket; buckets without traffic are left out. */
+  sums(query: UsageQuery): Promise<readonly UsageSum[]>;
+  /** The day's traffic of keys and when they were last used (over all time). */
+  ofKeys(
+    keyRefs: readonly Ref[],
+    day: UtcDay,
+  ): Promise<ReadonlyMap<Ref, { requests: number; credits: number; lastUsedAt: Instant | null }>>;
+  /** Newest first. */
+  denials(filter: TrafficFilter & { readonly code?: DenialCode }, limit: number): Promise<readonly Denial[]>;
+}
+
+export interface UsageWrites extends UsageRows {
+  /** Moves the cursor over at most `limit` debits, adding them to hourly and daily usage. Returns how many there were. */
+  fold(limit: number): Promise<number>;
+  addDenials(denials: readonly CountedDenial[]): Promise<void>;
+}
+
+/** Before what each kind of row may go. */
+export interface PruneLimits {
+  readonly debitsBefore: Instant;
+  readonly hoursBefore: UtcHour;
+  readonly daysBefore: UtcDay;
+  readonly requestIdsExpiredBy: Instant;
+}
+
+export interface Pruned {
+  readonly debits: number;
+  readonly usage: number;
+  readonly requestIds: number;
+}
+
+/** Who did it: the claimed name beside what the operating system says. */
+export interface Actor {
+  readonly claimed: string | null;
+  readonly osUser: string;
+  readonly sudoUser: string | null;
+  readonly host: string;
+}
+
+export interface AuditEntry {
+  readonly at: Instant;
+  readonly actor: Actor;
+  /** `key.create`, `tier.edit` … */
+  readonly action: string;
+  readonly targetKind: 'key' | 'account' | 'tier' | 'service' | 'environment' | 'debit' | 'config' | 'store';
+  readonly targetId: string;
+  readonly targetName: string;
+  /** What changed, before and after; never a secret, never a digest. */
+  readonly before: Readonly<Record<string, unknown>> | null;
+  readonly after: Readonly<Record<string, unknown>> | null;
+}
+
+export interface AuditFilter {
+  readonly actor?: string;
+  readonly action?: string;
+  readonly target?: string;
+  readonly since?: Instant;
+  readonly until?: Instant;
+}
+
+export interface AuditRows {
+  /** Newest first; `before` is the last number of the page before. */
+  page(filter: AuditFilter, before: number | null, limit: number): Promise<readonly (AuditEntry & { readonly number: number })[]>;
+  /** Oldest first, from the entry after `after` on: for following. */
+  since(filter: AuditFilter, after: number, limit: number): Promise<readonly (AuditEntry & { readonly number: number })[]>;
+}
+
+export interface ConfigRows {
+  all(): Promise<ReadonlyMap<string, string>>;
+  /** Every prefix that a key of this installation may have, the present one last. */
+  prefixes(): Promise<readonly string[]>;
+  lastReset(): Promise<{ readonly at: Instant; readonly day: UtcDay } | null>;
+}
+
+export interface ConfigWrites extends ConfigRows {
+  set(name: string, value: string): Promise<void>;
+  unset(name: string): Promise<void>;
+  addPrefix(prefix: string, since: Instant): Promise<void>;
+  recordReset(at: Instant, day: UtcDay): Promise<void>;
+}
+
+export interface ReadTransaction {
+  readonly keys: KeyRows;
+  readonly accounts: AccountRows;
+  readonly tiers: TierRows;
+  readonly catalogue: CatalogueRows;
+  readonly credits: CreditRows;
+  readonly debits: DebitRows;
+  readonly usage: UsageRows;
+  readonly audit: AuditRows;
+  readonly config: ConfigRows;
+  /** What pruning by these limits would delete. */
+  countPrunable(limits: PruneLimits): Promise<Pruned>;
+}
+
+export interface WriteTransaction extends ReadTransaction {
+  readonly keys: KeyWrites;
+  readonly accounts: AccountWrites;
+  readonly tiers: TierWrites;
+  readonly catalogue: CatalogueWrites;
+  readonly credits: CreditWrites;
+  readonly debits: DebitWrites;
+  readonly usage: UsageWrites;
+  readonly config: ConfigWrites;
+  readonly audit: AuditRows & { append(entry: AuditEntry): Promise<void> };
+  /** Deletes at most `limit` rows of each kind; the caller goes on until nothing is left. */
+  prune(limits: PruneLimits, limit: number): Promise<Pruned>;
+}

@@ -1,0 +1,51 @@
+import { firstDebitNumber, type DebitNumber } from '../../domain/debit.ts';
+import type { Debit, DebitWrites, TrafficFilter } from '../../domain/store.ts';
+import { hourOf, dayOf, type Instant } from '../../domain/utc-day.ts';
+import { Conditions, type Sql } from './sql.ts';
+
+const SELECT = `SELECT d.number, d.at, d.account_ref AS accountRef, a.name AS account, d.key_ref AS keyRef, k.id AS keyId, k.name AS keyName,
+  s.name AS service, d.service_ref AS serviceRef, d.cost, d.balance_after AS balanceAfter, d.request_id AS requestId, d.refunded_at AS refundedAt
+  FROM debits d JOIN accounts a ON a.ref = d.account_ref JOIN services s ON s.ref = d.service_ref LEFT JOIN keys k ON k.ref = d.key_ref`;
+
+export class SqliteDebits implements DebitWrites {
+  readonly #sql: Sql;
+
+  constructor(sql: Sql) {
+    this.#sql = sql;
+  }
+
+  async byNumber(number: DebitNumber): Promise<Debit | null> {
+    return this.#sql.get<Debit>(`${SELECT} WHERE d.number = ?`, number) ?? null;
+  }
+
+  async page(filter: TrafficFilter & { readonly requestId?: string }, before: DebitNumber | null, limit: number): Promise<readonly Debit[]> {
+    const where = new Conditions();
+    if (before !== null) where.add('d.number < ?', before);
+    if (filter.since !== undefined) where.add('d.number >= ? AND d.at >= ?', firstDebitNumber(filter.since), filter.since);
+    if (filter.until !== undefined) {
+      // A clock that stepped back leaves debits whose number is ahead of their time, by no more than the store has noted.
+      where.add('d.number < ? + (SELECT ahead_micros FROM state) AND d.at < ?', firstDebitNumber(filter.until), filter.until);
+    }
+    if (filter.accountRef !== undefined) where.add('d.account_ref = ?', filter.accountRef);
+    if (filter.keyRef !== undefined) where.add('d.key_ref = ?', filter.keyRef);
+    if (filter.requestId !== undefined) where.add('d.request_id = ?', filter.requestId);
+    return this.#sql.all<Debit>(`${SELECT} ${where.text} ORDER BY d.number DESC LIMIT ?`, ...where.values, limit);
+  }
+
+  async newestAt(): Promise<Instant | null> {
+    return this.#sql.get<{ at: Instant }>('SELECT at FROM debits ORDER BY number DESC LIMIT 1')?.at ?? null;
+  }
+
+  async refund(debit: Debit, at: Instant): Promise<void> {
+    this.#sql.run('UPDATE debits SET refunded_at = ? WHERE number = ?', at, debit.number);
+    if (debit.requestId !== null) {
+      const text = 'UPDATE request_ids SET refunded = 1 WHERE account_ref = ? AND request_id = ? AND debit = ?';
+      this.#sql.run(text, debit.accountRef, debit.requestId, debit.number);
+    }
+    if (debit.number > this.#sql.number('SELECT folded_through AS n FROM state')) return;
+    const refs = [debit.accountRef, debit.keyRef ?? 0, debit.serviceRef];
+    const key = 'account_ref = ? AND key_ref = ? AND service_ref = ?';
+    this.#sql.run(`UPDATE usage_hours SET credits = credits - ? WHERE hour = ? AND ${key}`, debit.cost, hourOf(debit.at), ...refs);
+    this.#sql.run(`UPDATE usage_days SET credits = credits - ? WHERE day = ? AND ${key}`, debit.cost, dayOf(debit.at), ...refs);
+  }
+}

@@ -1,0 +1,142 @@
+import type { Key, Ref } from '../../domain/entities.ts';
+import type { KeyFilter, KeyPatch, KeyWrites, NewKey, Page } from '../../domain/store.ts';
+import { assignments, Conditions, type Sql } from './sql.ts';
+
+const COLUMNS = `ref, id, account_ref AS accountRef, name, environment, lower(hex(digest)) AS digest, mask, note,
+  created_at AS createdAt, expires_at AS expiresAt, disabled_at AS disabledAt, disabled_reason AS disabledReason,
+  deleted_at AS deletedAt, rotated_from AS rotatedFrom, rotated_to AS rotatedTo, services, allowed_ips AS allowedIps,
+  daily_cap AS dailyCap, cap_group AS capGroup`;
+
+interface KeyRow extends Omit<Key, 'services' | 'allowedIps'> {
+  readonly services: string;
+  readonly allowedIps: string;
+}
+
+function toKey(row: KeyRow): Key {
+  return { ...row, services: JSON.parse(row.services) as string[], allowedIps: JSON.parse(row.allowedIps) as string[] };
+}
+
+export function keyByDigest(sql: Sql, digest: string): Key | null {
+  const row = sql.get<KeyRow>(`SELECT ${COLUMNS} FROM keys WHERE digest = ?`, Buffer.from(digest, 'hex'));
+  return row === undefined ? null : toKey(row);
+}
+
+export function keyByRef(sql: Sql, ref: Ref): Key | null {
+  const row = sql.get<KeyRow>(`SELECT ${COLUMNS} FROM keys WHERE ref = ?`, ref);
+  return row === undefined ? null : toKey(row);
+}
+
+export class SqliteKeys implements KeyWrites {
+  readonly #sql: Sql;
+
+  constructor(sql: Sql) {
+    this.#sql = sql;
+  }
+
+  async byRef(ref: Ref): Promise<Key | null> {
+    return keyByRef(this.#sql, ref);
+  }
+
+  async byId(id: string): Promise<Key | null> {
+    return this.#where('id = ?', id)[0] ?? null;
+  }
+
+  async byDigest(digest: string): Promise<Key | null> {
+    return keyByDigest(this.#sql, digest);
+  }
+
+  async liveByName(name: string, accountRef: Ref | null): Promise<readonly Key[]> {
+    return accountRef === null
+      ? this.#where('name = ? AND deleted_at IS NULL ORDER BY ref LIMIT 20', name)
+      : this.#where('account_ref = ? AND name = ? AND deleted_at IS NULL', accountRef, name);
+  }
+
+  async liveByIdPrefix(prefix: string, limit: number): Promise<readonly Key[]> {
+    // Ids are lower-case ASCII, so everything that begins with the prefix lies below the prefix followed by '{', the character after 'z'.
+    return this.#where('id >= ? AND id < ? AND deleted_at IS NULL ORDER BY id LIMIT ?', prefix, `${prefix}{`, limit);
+  }
+
+  async page(filter: KeyFilter, page: Page): Promise<readonly Key[]> {
+    const where = conditions(filter).add('ref > ?', page.after);
+    const rows = this.#sql.all<KeyRow>(`SELECT ${COLUMNS} FROM keys ${where.text} ORDER BY ref LIMIT ?`, ...where.values, page.limit);
+    return rows.map(toKey);
+  }
+
+  async count(filter: KeyFilter): Promise<number> {
+    const where = conditions(filter);
+    return this.#sql.number(`SELECT count(*) AS n FROM keys ${where.text}`, ...where.values);
+  }
+
+  async countNamingService(service: string): Promise<number> {
+    const text = 'SELECT count(*) AS n FROM keys WHERE deleted_at IS NULL AND EXISTS (SELECT 1 FROM json_each(keys.services) WHERE value = ?)';
+    return this.#sql.number(text, service);
+  }
+
+  async countInEnvironment(environment: string): Promise<number> {
+    return this.#sql.number('SELECT count(*) AS n FROM keys WHERE environment = ?', environment);
+  }
+
+  async insert(key: NewKey): Promise<Key> {
+    const ref = this.#sql.number('SELECT max(ref) AS n FROM keys') + 1;
+    this.#sql.run(
+      `INSERT INTO keys (ref, id, account_ref, name, environment, digest, mask, note, created_at, expires_at, disabled_at, disabled_reason,
+         deleted_at, rotated_from, rotated_to, services, allowed_ips, daily_cap, cap_group)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      ...[ref, key.id, key.accountRef, key.name, key.environment, Buffer.from(key.digest, 'hex'), key.mask, key.note, key.createdAt],
+      ...[key.expiresAt, key.disabledAt, key.disabledReason, key.deletedAt, key.rotatedFrom, key.rotatedTo],
+      ...[JSON.stringify(key.services), JSON.stringify(key.allowedIps), key.dailyCap, key.capGroup ?? ref],
+    );
+    return { ...key, ref, capGroup: key.capGroup ?? ref };
+  }
+
+  async update(ref: Ref, patch: KeyPatch): Promise<void> {
+    const set = assignments({
+      name: patch.name,
+      note: patch.note,
+      expires_at: patch.expiresAt,
+      disabled_at: patch.disabledAt,
+      disabled_reason: patch.disabledReason,
+      deleted_at: patch.deletedAt,
+      rotated_to: patch.rotatedTo,
+      services: patch.services === undefined ? undefined : JSON.stringify(patch.services),
+      allowed_ips: patch.allowedIps === undefined ? undefined : JSON.stringify(patch.allowedIps),
+      daily_cap: patch.dailyCap,
+    });
+    if (set !== null) this.#sql.run(`UPDATE keys SET ${set.text} WHERE ref = ?`, ...set.values, ref);
+  }
+
+  #where(clause: string, ...values: (string | number)[]): Key[] {
+    return this.#sql.all<KeyRow>(`SELECT ${COLUMNS} FROM keys WHERE ${clause}`, ...values).map(toKey);
+  }
+}
+
+function conditions(filter: KeyFilter): Conditions {
+  const where = new Conditions();
+  if (filter.accountRef !== undefined) where.add('account_ref = ?', filter.accountRef);
+  if (filter.environment !== undefined) where.add('environment = ?', filter.environment);
+  if (filter.search !== undefined) {
+    // instr, not LIKE: a percent sign in a search is a percent sign.
+    where.add("instr(lower(name || char(10) || ifnull(note, '') || char(10) || mask), lower(?)) > 0", filter.search);
+  }
+  if (filter.unusedSince !== undefined) {
+    where.add('created_at < ?', filter.unusedSince);
+    where.add('NOT EXISTS (SELECT 1 FROM key_activity WHERE key_ref = keys.ref AND last_used_at >= ?)', filter.unusedSince);
+    where.add(
+      'NOT EXISTS (SELECT 1 FROM debits WHERE number > (SELECT folded_through FROM state) AND key_ref = keys.ref AND at >= ?)',
+      filter.unusedSince,
+    );
+  }
+  if (filter.status === undefined) return where;
+  switch (filter.status) {
+    case 'not-deleted':
+      return where.add('deleted_at IS NULL');
+    case 'deleted':
+      return where.add('deleted_at IS NOT NULL');
+    case 'disabled':
+      return where.add('deleted_at IS NULL AND disabled_at IS NOT NULL');
+    case 'expired':
+      return where.add('deleted_at IS NULL AND disabled_at IS NULL AND expires_at <= ?', filter.now);
+    case 'active':
+      return where.add('deleted_at IS NULL AND disabled_at IS NULL AND (expires_at IS NULL OR expires_at > ?)', filter.now);
+  }
+}

@@ -1,0 +1,176 @@
+import { firstDebitNumber, REQUEST_ID_WINDOW_MS, type NewDebit, type PriorCharge, type RequestIdRule } from '../../domain/debit.ts';
+import type { Request } from '../../domain/decide.ts';
+import type { Account, Key, Ref, Service, Tier } from '../../domain/entities.ts';
+import { settle, type AccountChange, type Settlement, type SettlingRows, type StoredSpending } from '../../domain/settle.ts';
+import { settingDuration } from '../../domain/settings.ts';
+import { dayOf, type Instant, type UtcDay } from '../../domain/utc-day.ts';
+import type { Verdict } from '../../domain/verdict.ts';
+import { accountByRef } from './accounts.ts';
+import { liveServices } from './catalogue.ts';
+import { arrivalsText, storedSpending } from './credits.ts';
+import { keyByDigest, keyByRef } from './keys.ts';
+import type { Sql } from './sql.ts';
+import { tierByName } from './tiers.ts';
+
+interface State {
+  readonly generation: number;
+  readonly foldedThrough: number;
+  readonly aheadMicros: number;
+  readonly closedThrough: UtcDay;
+}
+
+/** How many keys and accounts are remembered; beyond it everything is read again, which is correct and only slower. */
+const MOST_CACHED = 50_000;
+
+/** Settles batches on one connection. Its caches live exactly as long as the store's generation stands still. */
+export class SqliteSettling implements SettlingRows {
+  readonly #sql: Sql;
+  #generation = -1;
+  readonly #services = new Map<string, Service>();
+  readonly #keysByDigest = new Map<string, Key>();
+  readonly #accounts = new Map<Ref, Account>();
+  readonly #tiers = new Map<string, Tier>();
+  #jsonWindow = REQUEST_ID_WINDOW_MS.json;
+
+  constructor(sql: Sql) {
+    this.#sql = sql;
+  }
+
+  /** Runs inside a transaction that already holds the write lock. */
+  settle(requests: readonly Request[], now: Instant): readonly Verdict[] {
+    const state = this.#state();
+    if (state.generation !== this.#generation || this.#keysByDigest.size + this.#accounts.size > MOST_CACHED) this.#forget(state.generation);
+    const newest = this.#sql.number('SELECT max(number) AS n FROM debits');
+    const nextDebit = Math.max(newest + 1, state.foldedThrough + 1, firstDebitNumber(now));
+    const settlement = settle(requests, this, now, nextDebit);
+    this.#write(settlement, state, now);
+    return settlement.verdicts;
+  }
+
+  /** After a failure nobody knows what was committed; the caches are read again. */
+  forget(): void {
+    this.#forget(-1);
+  }
+
+  #state(): State {
+    const text =
+      'SELECT generation, folded_through AS foldedThrough, ahead_micros AS aheadMicros, closed_through AS closedThrough FROM state';
+    const state = this.#sql.get<State>(text);
+    if (state === undefined) throw new RangeError('a store without its state row');
+    return state;
+  }
+
+  #forget(generation: number): void {
+    this.#services.clear();
+    this.#keysByDigest.clear();
+    this.#accounts.clear();
+    this.#tiers.clear();
+    for (const service of liveServices(this.#sql)) this.#services.set(service.name, service);
+    const config = this.#sql.all<{ name: string; value: string }>('SELECT name, value FROM config');
+    this.#jsonWindow = settingDuration(new Map(config.map(({ name, value }) => [name, value])), 'keep-request-ids');
+    this.#generation = generation;
+  }
+
+  #write(settlement: Settlement, state: State, now: Instant): void {
+    for (const change of settlement.accounts) this.#writeAccount(change);
+    for (const debit of settlement.debits) this.#appendDebit(debit);
+    for (const { capGroup, day, spent } of settlement.caps) {
+      this.#sql.run('INSERT INTO cap_spending VALUES (?, ?, ?) ON CONFLICT (cap_group, day) DO UPDATE SET spent = excluded.spent', capGroup, day, spent);
+    }
+    for (const { accountRef, requestId, charge } of settlement.requestIds) this.#writeRequestId(accountRef, requestId, charge);
+    const ahead = (settlement.debits.at(-1)?.number ?? 0) - firstDebitNumber(now);
+    if (ahead > state.aheadMicros) this.#sql.run('UPDATE state SET ahead_micros = ?', ahead);
+    const day = dayOf(now);
+    if (day <= state.closedThrough) this.#correctClosedDay(settlement.accounts, day);
+  }
+
+  #writeAccount({ accountRef, running, displaced, fromArchive }: AccountChange): void {
+    const { day, granted, adjusted, spent } = running.balance;
+    if (displaced !== null) {
+      const values = [displaced.day, accountRef, displaced.granted, displaced.adjusted, displaced.spent];
+      this.#sql.run('INSERT OR REPLACE INTO past_days VALUES (?, ?, ?, ?, ?)', ...values);
+    }
+    if (fromArchive) this.#sql.run('DELETE FROM past_days WHERE day = ? AND account_ref = ?', day, accountRef);
+    this.#sql.run(
+      `INSERT INTO running_days VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (account_ref) DO UPDATE
+       SET day = excluded.day, granted = excluded.granted, adjusted = excluded.adjusted, spent = excluded.spent, arrivals = excluded.arrivals`,
+      ...[accountRef, day, granted, adjusted, spent, arrivalsText(running.arrivals)],
+    );
+  }
+
+  #appendDebit({ number, at, accountRef, keyRef, serviceRef, cost, balanceAfter, requestId }: NewDebit): void {
+    this.#sql.run(
+      'INSERT INTO debits VALUES (?, ?, ?, ?, ?, ?, ?, ?, NULL)',
+      ...[number, at, accountRef, keyRef, serviceRef, cost, balanceAfter, requestId],
+    );
+  }
+
+  #writeRequestId(accountRef: Ref, requestId: string, charge: PriorCharge): void {
+    this.#sql.run(
+      'INSERT OR REPLACE INTO request_ids VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)',
+      ...[accountRef, requestId, charge.number, charge.keyRef, charge.serviceRef, charge.cost],
+      ...[charge.expiresAt, charge.replaysLeft, charge.refunded ? 1 : 0],
+    );
+  }
+
+  /** A clock that ran ahead closed this day too early: what is spent on it now belongs to its sums. */
+  #correctClosedDay(changes: readonly AccountChange[], day: UtcDay): void {
+    for (const { running, opened, spent } of changes) {
+      this.#sql.run(
+        'UPDATE closed_days SET accounts = accounts + ?, granted = granted + ?, adjusted = adjusted + ?, spent = spent + ? WHERE day = ?',
+        ...[opened ? 1 : 0, opened ? running.balance.granted : 0, opened ? running.balance.adjusted : 0, spent, day],
+      );
+    }
+  }
+
+  service(name: string): Service | null {
+    return this.#services.get(name) ?? null;
+  }
+
+  keyByDigest(digest: string): Key | null {
+    const known = this.#keysByDigest.get(digest);
+    if (known !== undefined) return known;
+    const key = keyByDigest(this.#sql, digest);
+    if (key !== null) this.#keysByDigest.set(digest, key);
+    return key;
+  }
+
+  key(ref: Ref): Key | null {
+    return keyByRef(this.#sql, ref);
+  }
+
+  account(ref: Ref): Account {
+    const known = this.#accounts.get(ref) ?? accountByRef(this.#sql, ref);
+    if (known === null) throw new RangeError('a key without its account');
+    this.#accounts.set(ref, known);
+    return known;
+  }
+
+  tier(name: string): Tier {
+    const known = this.#tiers.get(name) ?? tierByName(this.#sql, name);
+    if (known === null) throw new RangeError('an account without its tier');
+    this.#tiers.set(name, known);
+    return known;
+  }
+
+  spending(accountRef: Ref, day: UtcDay): StoredSpending {
+    return storedSpending(this.#sql, accountRef, day);
+  }
+
+  capSpent(capGroup: Ref, day: UtcDay): number {
+    return this.#sql.number('SELECT spent AS n FROM cap_spending WHERE cap_group = ? AND day = ?', capGroup, day);
+  }
+
+  priorCharge(accountRef: Ref, requestId: string, now: Instant): PriorCharge | null {
+    const row = this.#sql.get<Omit<PriorCharge, 'refunded'> & { refunded: number }>(
+      `SELECT debit AS number, key_ref AS keyRef, service_ref AS serviceRef, cost, expires_at AS expiresAt, replays_left AS replaysLeft, refunded
+       FROM request_ids WHERE account_ref = ? AND request_id = ? AND expires_at > ?`,
+      ...[accountRef, requestId, now],
+    );
+    return row === undefined ? null : { ...row, refunded: row.refunded === 1 };
+  }
+
+  requestIdWindow(rule: RequestIdRule): number {
+    return rule === 'json' ? this.#jsonWindow : REQUEST_ID_WINDOW_MS.header;
+  }
+}

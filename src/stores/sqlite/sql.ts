@@ -1,0 +1,75 @@
+import type { Sqlite, Statement } from './database.ts';
+
+type Value = string | number | null | Buffer;
+type Row = Record<string, string | number | null | Buffer>;
+
+/** Prepared statements, kept by their text, so that one written in a loop is compiled once. */
+export class Sql {
+  readonly db: Sqlite;
+  readonly #statements = new Map<string, Statement>();
+
+  constructor(db: Sqlite) {
+    this.db = db;
+  }
+
+  #prepared(text: string): Statement {
+    let statement = this.#statements.get(text);
+    if (statement === undefined) {
+      statement = this.db.prepare(text);
+      this.#statements.set(text, statement);
+    }
+    return statement;
+  }
+
+  /** The caller names the row's shape, which is that of its SELECT; STRICT tables hold the columns to their types. */
+  get<Shape = Row>(text: string, ...values: Value[]): Shape | undefined {
+    return this.#prepared(text).get(...values) as Shape | undefined;
+  }
+
+  all<Shape = Row>(text: string, ...values: Value[]): Shape[] {
+    return this.#prepared(text).all(...values) as Shape[];
+  }
+
+  /** Returns how many rows changed. */
+  run(text: string, ...values: Value[]): number {
+    return this.#prepared(text).run(...values).changes;
+  }
+
+  /** Runs an INSERT and returns the new row's number. */
+  insert(text: string, ...values: Value[]): number {
+    return Number(this.#prepared(text).run(...values).lastInsertRowid);
+  }
+
+  /** The single number that a SELECT answers; 0 for none. */
+  number(text: string, ...values: Value[]): number {
+    return this.get<{ n: number | null }>(text, ...values)?.n ?? 0;
+  }
+}
+
+/** WHERE clauses with their values, joined by AND. */
+export class Conditions {
+  readonly #clauses: string[] = [];
+  readonly values: Value[] = [];
+
+  add(clause: string, ...values: Value[]): this {
+    this.#clauses.push(clause);
+    this.values.push(...values);
+    return this;
+  }
+
+  get text(): string {
+    return this.#clauses.length === 0 ? '' : `WHERE ${this.#clauses.join(' AND ')}`;
+  }
+
+  /** The same as further conditions behind an existing WHERE. */
+  get more(): string {
+    return this.#clauses.map((clause) => ` AND ${clause}`).join('');
+  }
+}
+
+/** `SET a = ?, b = ?` for the columns of a patch that are given. */
+export function assignments(columns: Readonly<Record<string, Value | undefined>>): { text: string; values: Value[] } | null {
+  const given = Object.entries(columns).filter((entry): entry is [string, Value] => entry[1] !== undefined);
+  if (given.length === 0) return null;
+  return { text: given.map(([column]) => `${column} = ?`).join(', '), values: given.map(([, value]) => value) };
+}

@@ -1,0 +1,172 @@
+import type { Request } from '../../domain/decide.ts';
+import type { RandomBytes } from '../../domain/random.ts';
+import type { Pruned, PruneLimits, ReadTransaction, Store, WriteTransaction } from '../../domain/store.ts';
+import type { Instant } from '../../domain/utc-day.ts';
+import type { Verdict } from '../../domain/verdict.ts';
+import { SqliteAccounts } from './accounts.ts';
+import { SqliteAudit } from './audit.ts';
+import { SqliteCatalogue } from './catalogue.ts';
+import { SqliteConfig } from './config.ts';
+import { createSchema } from './create-schema.ts';
+import { SqliteCredits } from './credits.ts';
+import { createDatabase, openDatabase, storeExists, translateError, type Clock, type Sqlite } from './database.ts';
+import { SqliteDebits } from './debits.ts';
+import { SqliteKeys } from './keys.ts';
+import { countPrunable, prune } from './prune.ts';
+import { SqliteSettling } from './settle.ts';
+import { Sql } from './sql.ts';
+import { SqliteTiers } from './tiers.ts';
+import { SqliteUsage } from './usage.ts';
+
+export interface SqliteOptions {
+  readonly path: string;
+  /** `read` opens read-only; `create` makes the file if there is none. */
+  readonly mode: 'read' | 'write' | 'create';
+  readonly clock: Clock;
+  readonly randomBytes: RandomBytes;
+  readonly busyTimeoutMs: number;
+}
+
+/** Opens the store in a file (or `:memory:`). `created` says whether there was none before. */
+export function openSqliteStore(options: SqliteOptions): { store: Store; created: boolean } {
+  const { path, mode, clock, randomBytes, busyTimeoutMs } = options;
+  if (mode !== 'create') return { store: new SqliteStore(options), created: false };
+  const created = path === ':memory:' || !storeExists(path);
+  try {
+    const db = createDatabase(path, busyTimeoutMs);
+    try {
+      createSchema(db, path, clock(), randomBytes);
+      if (path === ':memory:') return { store: new SqliteStore(options, db), created };
+    } catch (error) {
+      db.close();
+      throw error;
+    }
+    db.close();
+  } catch (error) {
+    throw translateError(path, error);
+  }
+  return { store: new SqliteStore(options), created };
+}
+
+class SqliteTransaction implements WriteTransaction {
+  readonly keys: SqliteKeys;
+  readonly accounts: SqliteAccounts;
+  readonly tiers: SqliteTiers;
+  readonly catalogue: SqliteCatalogue;
+  readonly credits: SqliteCredits;
+  readonly debits: SqliteDebits;
+  readonly usage: SqliteUsage;
+  readonly audit: SqliteAudit;
+  readonly config: SqliteConfig;
+  readonly #sql: Sql;
+
+  constructor(sql: Sql) {
+    this.#sql = sql;
+    this.keys = new SqliteKeys(sql);
+    this.accounts = new SqliteAccounts(sql);
+    this.tiers = new SqliteTiers(sql);
+    this.catalogue = new SqliteCatalogue(sql);
+    this.credits = new SqliteCredits(sql);
+    this.debits = new SqliteDebits(sql);
+    this.usage = new SqliteUsage(sql);
+    this.audit = new SqliteAudit(sql);
+    this.config = new SqliteConfig(sql);
+  }
+
+  async prune(limits: PruneLimits, limit: number): Promise<Pruned> {
+    return prune(this.#sql, limits, limit);
+  }
+
+  async countPrunable(limits: PruneLimits): Promise<Pruned> {
+    return countPrunable(this.#sql, limits);
+  }
+}
+
+interface Connection {
+  readonly db: Sqlite;
+  readonly transaction: SqliteTransaction;
+  readonly settling: SqliteSettling;
+}
+
+/** One connection, used by one act at a time. */
+class SqliteStore implements Store {
+  readonly location: string;
+  readonly #options: SqliteOptions;
+  #connection: Connection | null;
+  #turn: Promise<unknown> = Promise.resolve();
+
+  constructor(options: SqliteOptions, db?: Sqlite) {
+    this.location = options.path;
+    this.#options = options;
+    this.#connection = connect(db ?? openDatabase(options.path, options.mode === 'read' ? 'read' : 'write', options.busyTimeoutMs));
+  }
+
+  read<Result>(act: (tx: ReadTransaction, now: Instant) => Promise<Result>): Promise<Result> {
+    return this.#exclusively((connection) => this.#transact(connection, 'BEGIN', act));
+  }
+
+  write<Result>(act: (tx: WriteTransaction, now: Instant) => Promise<Result>): Promise<Result> {
+    return this.#exclusively((connection) => this.#transact(connection, 'BEGIN IMMEDIATE', act));
+  }
+
+  settle(requests: readonly Request[]): Promise<readonly Verdict[]> {
+    return this.#exclusively((connection) =>
+      this.#transact(connection, 'BEGIN IMMEDIATE', (_, now) => Promise.resolve(connection.settling.settle(requests, now))),
+    );
+  }
+
+  async close(): Promise<void> {
+    await this.#turn;
+    this.#connection?.db.close();
+    this.#connection = null;
+  }
+
+  /** Acts wait for each other: between two awaits of one, another's statements would land in its transaction. */
+  #exclusively<Result>(act: (connection: Connection) => Promise<Result>): Promise<Result> {
+    const result = this.#turn.then(() => act(this.#connected()));
+    this.#turn = result.catch(() => undefined);
+    return result;
+  }
+
+  #connected(): Connection {
+    const { path, mode, busyTimeoutMs } = this.#options;
+    this.#connection ??= connect(openDatabase(path, mode === 'read' ? 'read' : 'write', busyTimeoutMs));
+    return this.#connection;
+  }
+
+  async #transact<Result>(connection: Connection, begin: string, act: (tx: WriteTransaction, now: Instant) => Promise<Result>): Promise<Result> {
+    const { db } = connection;
+    try {
+      db.exec(begin);
+      const result = await act(connection.transaction, this.#options.clock());
+      db.exec('COMMIT');
+      return result;
+    } catch (error) {
+      this.#abandon(connection, error);
+      throw translateError(this.location, error);
+    }
+  }
+
+  #abandon(connection: Connection, error: unknown): void {
+    connection.settling.forget();
+    const { db } = connection;
+    if (db.inTransaction) {
+      try {
+        db.exec('ROLLBACK');
+      } catch {
+        // The failure that led here is the one to tell; the connection is dropped below if it is still in its transaction.
+      }
+    }
+    const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+    if (this.#options.path !== ':memory:' && (db.inTransaction || code.startsWith('SQLITE_IOERR'))) {
+      // After a failed write or sync this connection may see other pages than the file holds; only a new one tells the truth.
+      db.close();
+      this.#connection = null;
+    }
+  }
+}
+
+function connect(db: Sqlite): Connection {
+  const sql = new Sql(db);
+  return { db, transaction: new SqliteTransaction(sql), settling: new SqliteSettling(sql) };
+}

@@ -1,0 +1,160 @@
+import type { Ref } from '../../domain/entities.ts';
+import type { CountedDenial, Denial, TrafficFilter, UsageBucket, UsageQuery, UsageSum, UsageWrites } from '../../domain/store.ts';
+import { dayOf, hourOf, type Instant, type UtcDay } from '../../domain/utc-day.ts';
+import type { DenialCode } from '../../domain/verdict.ts';
+import { Conditions, type Sql } from './sql.ts';
+
+/** What a debit adds to usage: a refunded one was a request, but spent nothing. */
+const SPENT = 'CASE WHEN refunded_at IS NULL THEN cost ELSE 0 END';
+const REFS = 'account_ref, key_ref, service_ref';
+
+const HOURS = { table: 'usage_hours', denied: 'denied_hours', column: 'hour', ms: 3_600_000, numberOf: hourOf };
+const DAYS = { table: 'usage_days', denied: 'denied_days', column: 'day', ms: 86_400_000, numberOf: dayOf };
+
+function bucketColumn(by: UsageBucket, unit: typeof HOURS): string {
+  switch (by) {
+    case 'hour':
+      return unit.column;
+    case 'day':
+      return unit === HOURS ? 'hour / 24' : 'day';
+    case 'account':
+      return 'account_ref';
+    case 'key':
+      return 'key_ref';
+    case 'service':
+      return 'service_ref';
+    case 'code':
+      return '0';
+  }
+}
+
+export class SqliteUsage implements UsageWrites {
+  readonly #sql: Sql;
+
+  constructor(sql: Sql) {
+    this.#sql = sql;
+  }
+
+  async sums(query: UsageQuery): Promise<readonly UsageSum[]> {
+    const unit = query.table === 'hour' ? HOURS : DAYS;
+    const bucket = bucketColumn(query.by, unit);
+    const where = this.#conditions(query, unit);
+    const spent = this.#sql.all<{ bucket: number; requests: number; credits: number }>(
+      `SELECT ${bucket} AS bucket, sum(requests) AS requests, sum(credits) AS credits FROM (
+         SELECT ${unit.column}, ${REFS}, requests, credits FROM ${unit.table}
+         UNION ALL
+         SELECT at / ${String(unit.ms)}, account_ref, ifnull(key_ref, 0), service_ref, 1, ${SPENT} FROM debits
+           WHERE number > (SELECT folded_through FROM state)
+       ) ${where.text} GROUP BY 1 ORDER BY 1`,
+      ...where.values,
+    );
+    const denied = this.#sql.all<{ bucket: number; code: DenialCode; requests: number }>(
+      `SELECT ${bucket} AS bucket, code, sum(requests) AS requests FROM ${unit.denied} ${where.text} GROUP BY 1, 2 ORDER BY 1, 2`,
+      ...where.values,
+    );
+    return joined(spent, denied);
+  }
+
+  #conditions(query: UsageQuery, unit: typeof HOURS): Conditions {
+    const where = new Conditions().add(`${unit.column} >= ? AND ${unit.column} < ?`, unit.numberOf(query.from), unit.numberOf(query.to));
+    if (query.accountRef !== undefined) where.add('account_ref = ?', query.accountRef);
+    if (query.keyRef !== undefined) where.add('key_ref = ?', query.keyRef);
+    if (query.service !== undefined) where.add('service_ref IN (SELECT ref FROM services WHERE name = ?)', query.service);
+    return where;
+  }
+
+  async ofKeys(keyRefs: readonly Ref[], day: UtcDay): Promise<ReadonlyMap<Ref, { requests: number; credits: number; lastUsedAt: Instant | null }>> {
+    const list = JSON.stringify(keyRefs);
+    const rows = this.#sql.all<{ ref: Ref; requests: number; credits: number; lastUsedAt: Instant | null }>(
+      `WITH wanted AS MATERIALIZED (SELECT value AS ref FROM json_each(?)),
+         recent AS MATERIALIZED (SELECT key_ref, max(at) AS at, sum(at / 86400000 = ?) AS requests,
+             sum(CASE WHEN at / 86400000 = ? THEN ${SPENT} ELSE 0 END) AS credits
+           FROM debits WHERE number > (SELECT folded_through FROM state) AND key_ref IN (SELECT ref FROM wanted) GROUP BY key_ref),
+         folded AS MATERIALIZED (SELECT key_ref, sum(requests) AS requests, sum(credits) AS credits FROM usage_days
+           WHERE day = ? AND account_ref IN (SELECT account_ref FROM keys WHERE ref IN (SELECT ref FROM wanted))
+             AND key_ref IN (SELECT ref FROM wanted) GROUP BY key_ref)
+       SELECT ref, ifnull(f.requests, 0) + ifnull(r.requests, 0) AS requests, ifnull(f.credits, 0) + ifnull(r.credits, 0) AS credits,
+         nullif(max(ifnull(a.last_used_at, 0), ifnull(r.at, 0)), 0) AS lastUsedAt
+       FROM wanted LEFT JOIN folded f ON f.key_ref = ref LEFT JOIN recent r ON r.key_ref = ref LEFT JOIN key_activity a ON a.key_ref = ref`,
+      ...[list, day, day, day],
+    );
+    return new Map(rows.map(({ ref, ...usage }) => [ref, usage]));
+  }
+
+  async denials(filter: TrafficFilter & { readonly code?: DenialCode }, limit: number): Promise<readonly Denial[]> {
+    const where = new Conditions();
+    if (filter.since !== undefined) where.add('d.at >= ?', filter.since);
+    if (filter.until !== undefined) where.add('d.at < ?', filter.until);
+    if (filter.accountRef !== undefined) where.add('d.account_ref = ?', filter.accountRef);
+    if (filter.keyRef !== undefined) where.add('d.key_ref = ?', filter.keyRef);
+    if (filter.code !== undefined) where.add('d.code = ?', filter.code);
+    return this.#sql.all<Denial>(
+      `SELECT d.at, d.account_ref AS accountRef, a.name AS account, k.id AS keyId, k.name AS keyName, s.name AS service, d.code, d.ip,
+         d.request_id AS requestId, d.requests AS count
+       FROM denials d LEFT JOIN accounts a ON a.ref = d.account_ref LEFT JOIN keys k ON k.ref = d.key_ref LEFT JOIN services s ON s.ref = d.service_ref
+       ${where.text} ORDER BY d.at DESC, d.number DESC LIMIT ?`,
+      ...where.values,
+      limit,
+    );
+  }
+
+  async fold(limit: number): Promise<number> {
+    const from = this.#sql.number('SELECT folded_through AS n FROM state');
+    const chunk = this.#sql.get<{ through: number | null; n: number }>(
+      'SELECT max(number) AS through, count(*) AS n FROM (SELECT number FROM debits WHERE number > ? ORDER BY number LIMIT ?)',
+      ...[from, limit],
+    );
+    if (chunk === undefined || chunk.through === null) return 0;
+    for (const { table, column, ms } of [HOURS, DAYS]) {
+      this.#sql.run(
+        `INSERT INTO ${table} SELECT at / ${String(ms)}, account_ref, ifnull(key_ref, 0), service_ref, count(*), sum(${SPENT})
+         FROM debits WHERE number > ? AND number <= ? GROUP BY 1, 2, 3, 4
+         ON CONFLICT (${column}, ${REFS}) DO UPDATE SET requests = requests + excluded.requests, credits = credits + excluded.credits`,
+        ...[from, chunk.through],
+      );
+    }
+    this.#sql.run(
+      `INSERT INTO key_activity SELECT key_ref, max(at) FROM debits WHERE number > ? AND number <= ? AND key_ref IS NOT NULL GROUP BY key_ref
+       ON CONFLICT (key_ref) DO UPDATE SET last_used_at = max(last_used_at, excluded.last_used_at)`,
+      ...[from, chunk.through],
+    );
+    this.#sql.run('UPDATE state SET folded_through = ?', chunk.through);
+    return chunk.n;
+  }
+
+  async addDenials(denials: readonly CountedDenial[]): Promise<void> {
+    for (const denial of denials) this.#addDenial(denial);
+  }
+
+  #addDenial({ at, keyId, account, service, code, ip, requestId, count }: CountedDenial): void {
+    const keyRef = keyId === null ? null : (this.#sql.get<{ ref: Ref }>('SELECT ref FROM keys WHERE id = ?', keyId)?.ref ?? null);
+    const accountRef = account === null ? null : (this.#sql.get<{ ref: Ref }>('SELECT ref FROM accounts WHERE name = ?', account)?.ref ?? null);
+    const ofName = 'SELECT ref FROM services WHERE name = ? ORDER BY deleted_at IS NULL DESC, ref DESC LIMIT 1';
+    const serviceRef = service === null ? null : (this.#sql.get<{ ref: Ref }>(ofName, service)?.ref ?? null);
+    for (const { denied, column, numberOf } of [HOURS, DAYS]) {
+      this.#sql.run(
+        `INSERT INTO ${denied} VALUES (?, ?, ?, ?, ?, ?)
+         ON CONFLICT (${column}, ${REFS}, code) DO UPDATE SET requests = requests + excluded.requests`,
+        ...[numberOf(at), accountRef ?? 0, keyRef ?? 0, serviceRef ?? 0, code, count],
+      );
+    }
+    this.#sql.run(
+      'INSERT INTO denials (at, account_ref, key_ref, service_ref, code, ip, request_id, requests) VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
+      ...[at, accountRef, keyRef, serviceRef, code, ip, requestId, count],
+    );
+  }
+}
+
+function joined(
+  spent: readonly { bucket: number; requests: number; credits: number }[],
+  denied: readonly { bucket: number; code: DenialCode; requests: number }[],
+): UsageSum[] {
+  const sums = new Map<number, { requests: number; credits: number; denied: Partial<Record<DenialCode, number>> }>();
+  for (const { bucket, requests, credits } of spent) sums.set(bucket, { requests, credits, denied: {} });
+  for (const { bucket, code, requests } of denied) {
+    const sum = sums.get(bucket) ?? { requests: 0, credits: 0, denied: {} };
+    sum.denied[code] = requests;
+    sums.set(bucket, sum);
+  }
+  return [...sums].map(([bucket, sum]) => ({ bucket, ...sum })).sort((one, other) => one.bucket - other.bucket);
+}
