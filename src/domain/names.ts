@@ -33,12 +33,18 @@ export function checkKeyPrefix(text: string): string {
   throw usageError('That is not a prefix for keys.', 'Use 1 to 12 of a-z and 0-9, beginning with a letter, such as acme.');
 }
 
+// Cc controls, Cs lone surrogates, Cn and Co unassigned, Zl and Zp line breaks; Cf and the default ignorable ones cannot be seen
+// (bidi overrides among them), so that two names would look alike.
+const INVISIBLE = /[\p{Cc}\p{Cf}\p{Cs}\p{Cn}\p{Co}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/u;
+/** Joiners and variation selectors where emoji need them: 👩‍💻, ❤️, 1️⃣. */
+const EMOJI_GLUE =
+  /(?<=[\p{Extended_Pictographic}\p{Emoji_Modifier}\ufe0f])\u200d(?=\p{Extended_Pictographic})|(?<=\p{Extended_Pictographic})\ufe0f|(?<=[0-9#*])\ufe0f(?=\u20e3)/gu;
+
 /** A key's name: 1 to 100 printable characters in NFC, without controls or `/`. Normalised before it is measured. */
 export function checkKeyName(text: string): string {
   const name = text.normalize('NFC');
   const length = [...name].length;
-  // Cc controls, Cf invisible format characters (bidi overrides among them), Cs lone surrogates, Zl and Zp line breaks, Cn and Co unassigned.
-  const unprintable = /[\p{Cc}\p{Cf}\p{Cs}\p{Cn}\p{Co}\p{Zl}\p{Zp}]/u.test(name.replaceAll('\u200d', '').replaceAll('\ufe0f', ''));
+  const unprintable = INVISIBLE.test(name.replace(EMOJI_GLUE, ''));
   if (length >= 1 && length <= 100 && !unprintable && !name.includes('/') && name.trim() === name) return name;
   throw usageError(
     'That is not a name for a key.',
