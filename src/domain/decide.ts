@@ -53,7 +53,10 @@ export interface Facts {
   readonly nextDebit: DebitNumber;
 }
 
-/** What to write when a verdict is taken: nothing for a denial or a dry run. */
+/**
+ * What to write when a verdict is taken: nothing for a denial or a dry run. `cut` is the one exception, for a request that the rate
+ * limit refuses after the clock stepped back: the arrival time is cut, or the wait that the verdict promises would never end.
+ */
 export type Change =
   | {
       readonly kind: 'debit';
@@ -62,7 +65,8 @@ export type Change =
       readonly arrival: ArrivalMicros | null;
       readonly capSpent: number;
     }
-  | { readonly kind: 'replay' };
+  | { readonly kind: 'replay' }
+  | { readonly kind: 'cut'; readonly arrival: ArrivalMicros };
 
 export interface Decision {
   readonly verdict: Verdict;
@@ -134,9 +138,14 @@ export function rateOf(facts: Facts, now: Instant): RateState | null {
 /** The one place where keyctl decides: pure, total, and the same for `serve`, `charge`, `verify`, `explain` and `simulate`. */
 export function decide(request: Request, facts: Facts, now: Instant): Decision {
   for (const [code, passes] of CHECKS) {
-    if (!passes(request, facts, now)) return { verdict: denial(code, request, facts, now), change: null };
+    if (!passes(request, facts, now)) return { verdict: denial(code, request, facts, now), change: cutOf(code, request, facts, now) };
   }
   return facts.prior === null ? admission(request, facts, now) : replay(facts.prior, request, facts, now);
+}
+
+function cutOf(code: DenialCode, request: Request, facts: Facts, now: Instant): Change | null {
+  const arrival = code === 'request_limit_reached' && !request.dryRun ? (rateOf(facts, now)?.cut ?? null) : null;
+  return arrival === null ? null : { kind: 'cut', arrival };
 }
 
 function admission(request: Request, facts: Facts, now: Instant): Decision {

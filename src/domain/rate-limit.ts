@@ -26,21 +26,26 @@ export interface RateState {
   readonly remaining: number;
   /** Microseconds until the whole burst is back, before this one. */
   readonly refillMicros: number;
+  /** The arrival time to store although the request is refused: after a clock stepped back, so that the wait does end. Else null. */
+  readonly cut: ArrivalMicros | null;
 }
 
 /**
  * The generic cell rate algorithm (ITU-T I.371), as virtual scheduling: admitted while TAT - now <= (burst - 1) x T.
- * A TAT further ahead than burst x T can only come from a clock that stepped back, and is cut to that.
+ * A TAT further ahead than burst x T can only come from a clock that stepped back, and is cut to that. The cut has to be
+ * stored even by a refusal: otherwise every request until the clock caught up would be told to wait the same time again.
  */
 export function rateState(limit: RateLimit, stored: ArrivalMicros, nowMicros: number): RateState {
   const interval = emissionInterval(limit);
-  const ahead = Math.min(Math.max(stored - nowMicros, 0), limit.burst * interval);
+  const most = limit.burst * interval;
+  const ahead = Math.min(Math.max(stored - nowMicros, 0), most);
   const wait = Math.max(0, ahead - (limit.burst - 1) * interval);
   return {
     admitted: wait === 0,
     next: nowMicros + ahead + interval,
     waitMicros: wait,
-    remaining: Math.floor((limit.burst * interval - ahead) / interval),
+    remaining: Math.floor((most - ahead) / interval),
     refillMicros: ahead,
+    cut: stored - nowMicros > most ? nowMicros + most : null,
   };
 }

@@ -204,8 +204,12 @@ class Batch {
       return;
     }
     const open = this.#open(account.ref);
-    open.balance = change.balance;
     open.touched = true;
+    if (change.kind === 'cut') {
+      open.arrivals.set(service.ref, change.arrival);
+      return;
+    }
+    open.balance = change.balance;
     if (change.arrival !== null) open.arrivals.set(service.ref, change.arrival);
     if (key !== null && key.dailyCap !== null) {
       this.#caps.set(key.capGroup, change.capSpent);
