@@ -1,90 +1,66 @@
 import type { CountedDenial } from './store.ts';
-import type { Instant } from './utc-day.ts';
-import type { DenialCode, Verdict } from './verdict.ts';
+import { hourOf, type Instant } from './utc-day.ts';
+import type { Verdict } from './verdict.ts';
 
-/** How many rows with an address and a request id one key gets in one minute; the rest is counted without them. */
+/** How many rows with an address or a request id one key may begin in a minute; the rest is counted without them. */
 const DETAILED_ROWS_PER_KEY_AND_MINUTE = 10;
-/** How many keys are told apart in one minute. Beyond it every denial is counted without its details, still under its key. */
-const KEYS_PER_MINUTE = 100_000;
+/** How many keys have details in one minute, and how many rows with details wait to be stored. */
+const DETAILED_KEYS_PER_MINUTE = 10_000;
+const WAITING_ROWS = 20_000;
 const MS_PER_MINUTE = 60_000;
 
-interface Row {
-  at: Instant;
-  readonly keyId: string | null;
-  readonly account: string | null;
-  readonly service: string | null;
-  readonly code: DenialCode;
-  readonly ip: string | null;
-  readonly requestId: string | null;
-  count: number;
-}
-
 /**
- * Counts denied requests in memory until they are stored. The counts by key, service and code are true; the details (address and
- * request id) are kept for a bounded number of rows per key and minute, and unknown keys together count as one key,
- * so that whoever floods the server cannot flood the store. Nobody's clock is read here: every call says when.
+ * Counts denied requests in memory until they are stored. The counts by key, service and code are always true; details (address and
+ * request id) are kept for a bounded number of rows per key and minute. Unknown keys together count as one key, so that
+ * whoever floods the server cannot flood the store. No clock is read here: every call says when.
  */
 export class DenialTally {
-  readonly #rows = new Map<string, Row>();
-  /** Detailed rows begun in `#minute`, by key; they count on after a `take`, which empties the rows alone. */
-  readonly #detailed = new Map<string, number>();
+  #rows = new Map<string, CountedDenial>();
+  /** Rows with details begun in `#minute`, by key. They stay counted when the rows are taken. */
+  readonly #begun = new Map<string | null, number>();
   #minute = 0;
 
-  /** Counts a denied verdict. `ip` is the client's address where it is known. Admitted ones are ignored. */
+  /** Counts a denied verdict. `ip` is the client's address where it is known. An admission is ignored. */
   add(verdict: Verdict, ip: string | null, at: Instant): void {
     const { code, keyId, account, service, requestId } = verdict;
-    if (code === 'ok') return;
-    this.#turnTo(Math.floor(at / MS_PER_MINUTE));
-    const alike = { at, keyId, account, service, code, count: 1 };
-    if (!this.#count({ ...alike, ip, requestId }, false)) this.#count({ ...alike, ip: null, requestId: null }, true);
+    if (code !== 'ok') this.#count({ at, keyId, account, service, code, ip, requestId, count: 1 }, false);
   }
 
   /** What was counted since the last call; empties the tally. */
   take(): readonly CountedDenial[] {
     const rows = [...this.#rows.values()];
-    this.#rows.clear();
+    this.#rows = new Map();
     return rows;
   }
 
-  /** Takes back what could not be stored. Details may be given up for it, counts are not. */
+  /** Takes back what could not be stored. Where too much waits already, the details are given up for the counts. */
   putBack(denials: readonly CountedDenial[]): void {
-    for (const denial of denials) {
-      if (!this.#count(denial, this.#rows.size < KEYS_PER_MINUTE)) this.#count({ ...denial, ip: null, requestId: null }, true);
-    }
+    for (const denial of denials) this.#count(denial, true);
   }
 
-  #turnTo(minute: number): void {
-    if (minute === this.#minute) return;
-    this.#minute = minute;
-    this.#detailed.clear();
-  }
-
-  /** Adds to the row that is alike, or makes one where `free` or the key's budget of the minute allows it. */
-  #count(denial: CountedDenial, free: boolean): boolean {
-    const identity = JSON.stringify([
-      Math.floor(denial.at / MS_PER_MINUTE),
-      denial.keyId,
-      denial.account,
-      denial.service,
-      denial.code,
-      denial.ip,
-      denial.requestId,
-    ]);
+  #count(denial: CountedDenial, paid: boolean): void {
+    const detailed = denial.ip !== null || denial.requestId !== null;
+    const { at, keyId, account, service, code, ip, requestId } = denial;
+    const identity = JSON.stringify([detailed ? Math.floor(at / MS_PER_MINUTE) : hourOf(at), keyId, account, service, code, ip, requestId]);
     const row = this.#rows.get(identity);
     if (row !== undefined) {
-      row.count += denial.count;
-      row.at = Math.max(row.at, denial.at);
-      return true;
+      this.#rows.set(identity, { ...row, at: Math.max(row.at, at), count: row.count + denial.count });
+    } else if (!detailed || (this.#rows.size < WAITING_ROWS && (paid || this.#begin(keyId, Math.floor(at / MS_PER_MINUTE))))) {
+      this.#rows.set(identity, denial);
+    } else {
+      this.#count({ ...denial, ip: null, requestId: null }, paid);
     }
-    if (!free && !this.#spendDetail(denial.keyId ?? '')) return false;
-    this.#rows.set(identity, { ...denial });
-    return true;
   }
 
-  #spendDetail(key: string): boolean {
-    const begun = this.#detailed.get(key) ?? 0;
-    if (begun >= DETAILED_ROWS_PER_KEY_AND_MINUTE || (begun === 0 && this.#detailed.size >= KEYS_PER_MINUTE)) return false;
-    this.#detailed.set(key, begun + 1);
+  /** Begins a row with details, unless the key or the minute has had its share. */
+  #begin(keyId: string | null, minute: number): boolean {
+    if (minute !== this.#minute) {
+      this.#minute = minute;
+      this.#begun.clear();
+    }
+    const begun = this.#begun.get(keyId) ?? 0;
+    if (begun === DETAILED_ROWS_PER_KEY_AND_MINUTE || (begun === 0 && this.#begun.size === DETAILED_KEYS_PER_MINUTE)) return false;
+    this.#begun.set(keyId, begun + 1);
     return true;
   }
 }

@@ -32,7 +32,10 @@ export function settingByName(name: string): Setting {
 export function checkSettingDuration(setting: Setting, text: string): string {
   const length = parseDuration(text);
   if (length !== null && setting.least !== null && length >= setting.least) return text;
-  throw usageError(`${setting.name} must be a length of time of at least ${String((setting.least ?? 0) / MS_PER_HOUR)}h.`, 'Write 35d, 24h or 2w.');
+  throw usageError(
+    `${setting.name} must be a length of time of at least ${String((setting.least ?? 0) / MS_PER_HOUR)}h.`,
+    'Write 35d, 24h or 2w.',
+  );
 }
 
 /** The length of time that a setting stands for, in milliseconds. */

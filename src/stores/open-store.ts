@@ -16,7 +16,9 @@ export interface OpenOptions {
 export async function openStore(options: OpenOptions): Promise<{ store: Store; created: boolean }> {
   const { location, ...rest } = options;
   if (/^postgres(ql)?:/.test(location)) {
-    throw new KeyctlError('usage', 'This release of keyctl keeps its store in a SQLite file only.', { hint: 'Give --db or KEYCTL_DB a path.' });
+    throw new KeyctlError('usage', 'This release of keyctl keeps its store in a SQLite file only.', {
+      hint: 'Give --db or KEYCTL_DB a path.',
+    });
   }
   const { openSqliteStore } = await import('./sqlite/store.ts');
   return openSqliteStore({ path: location, ...rest });

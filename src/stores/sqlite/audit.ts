@@ -63,7 +63,8 @@ function conditions(filter: AuditFilter): Conditions {
   const { actor, target } = filter;
   if (actor !== undefined) where.add('(claimed_actor = ? OR os_user = ? OR sudo_user = ?)', actor, actor, actor);
   // `key` stands for key.create, key.disable and so on.
-  if (filter.action !== undefined) where.add("(action = ? OR substr(action, 1, length(?) + 1) = ? || '.')", filter.action, filter.action, filter.action);
+  if (filter.action !== undefined)
+    where.add("(action = ? OR substr(action, 1, length(?) + 1) = ? || '.')", filter.action, filter.action, filter.action);
   if (target !== undefined) where.add('(target_id = ? OR target_name = ?)', target, target);
   if (filter.since !== undefined) where.add('at >= ?', filter.since);
   if (filter.until !== undefined) where.add('at < ?', filter.until);

@@ -18,7 +18,11 @@ export class SqliteDebits implements DebitWrites {
     return this.#sql.get<Debit>(`${SELECT} WHERE d.number = ?`, number) ?? null;
   }
 
-  async page(filter: TrafficFilter & { readonly requestId?: string }, before: DebitNumber | null, limit: number): Promise<readonly Debit[]> {
+  async page(
+    filter: TrafficFilter & { readonly requestId?: string },
+    before: DebitNumber | null,
+    limit: number,
+  ): Promise<readonly Debit[]> {
     const where = new Conditions();
     if (before !== null) where.add('d.number < ?', before);
     if (filter.since !== undefined) where.add('d.number >= ? AND d.at >= ?', firstDebitNumber(filter.since), filter.since);

@@ -68,7 +68,8 @@ export class SqliteKeys implements KeyWrites {
   }
 
   async countNamingService(service: string): Promise<number> {
-    const text = 'SELECT count(*) AS n FROM keys WHERE deleted_at IS NULL AND EXISTS (SELECT 1 FROM json_each(keys.services) WHERE value = ?)';
+    const text =
+      'SELECT count(*) AS n FROM keys WHERE deleted_at IS NULL AND EXISTS (SELECT 1 FROM json_each(keys.services) WHERE value = ?)';
     return this.#sql.number(text, service);
   }
 

@@ -21,22 +21,62 @@ const RULES: readonly Rule[] = [
     where: 'number < ? AND number <= (SELECT folded_through FROM state)',
     before: (limits) => firstDebitNumber(limits.debitsBefore),
   },
-  { kind: 'requestIds', table: 'request_ids', key: 'account_ref, request_id', where: 'expires_at <= ?', before: (limits) => limits.requestIdsExpiredBy },
-  { kind: 'usage', table: 'usage_hours', key: 'hour, account_ref, key_ref, service_ref', where: 'hour < ?', before: (limits) => limits.hoursBefore },
-  { kind: 'usage', table: 'denied_hours', key: 'hour, account_ref, key_ref, service_ref, code', where: 'hour < ?', before: (limits) => limits.hoursBefore },
+  {
+    kind: 'requestIds',
+    table: 'request_ids',
+    key: 'account_ref, request_id',
+    where: 'expires_at <= ?',
+    before: (limits) => limits.requestIdsExpiredBy,
+  },
+  {
+    kind: 'usage',
+    table: 'usage_hours',
+    key: 'hour, account_ref, key_ref, service_ref',
+    where: 'hour < ?',
+    before: (limits) => limits.hoursBefore,
+  },
+  {
+    kind: 'usage',
+    table: 'denied_hours',
+    key: 'hour, account_ref, key_ref, service_ref, code',
+    where: 'hour < ?',
+    before: (limits) => limits.hoursBefore,
+  },
   { kind: 'usage', table: 'denials', key: 'number', where: 'at < ?', before: (limits) => limits.hoursBefore * 3_600_000 },
-  { kind: 'usage', table: 'usage_days', key: 'day, account_ref, key_ref, service_ref', where: 'day < ?', before: (limits) => limits.daysBefore },
-  { kind: 'usage', table: 'denied_days', key: 'day, account_ref, key_ref, service_ref, code', where: 'day < ?', before: (limits) => limits.daysBefore },
+  {
+    kind: 'usage',
+    table: 'usage_days',
+    key: 'day, account_ref, key_ref, service_ref',
+    where: 'day < ?',
+    before: (limits) => limits.daysBefore,
+  },
+  {
+    kind: 'usage',
+    table: 'denied_days',
+    key: 'day, account_ref, key_ref, service_ref, code',
+    where: 'day < ?',
+    before: (limits) => limits.daysBefore,
+  },
   { kind: 'usage', table: 'past_days', key: 'day, account_ref', where: 'day < ?', before: (limits) => limits.daysBefore },
   { kind: 'usage', table: 'closed_days', key: 'day', where: 'day < ?', before: (limits) => limits.daysBefore },
   { kind: 'usage', table: 'running_days', key: 'account_ref', where: 'day < ?', before: (limits) => limits.daysBefore },
-  { kind: 'usage', table: 'cap_spending', key: 'cap_group, day', where: 'day < ?', before: (limits) => Math.floor(limits.debitsBefore / startOfDay(1)) },
+  {
+    kind: 'usage',
+    table: 'cap_spending',
+    key: 'cap_group, day',
+    where: 'day < ?',
+    before: (limits) => Math.floor(limits.debitsBefore / startOfDay(1)),
+  },
 ];
 
 /** Deletes at most `limit` rows of each table. */
 export function prune(sql: Sql, limits: PruneLimits, limit: number): Pruned {
   return tally(limits, (rule, before) =>
-    sql.run(`DELETE FROM ${rule.table} WHERE (${rule.key}) IN (SELECT ${rule.key} FROM ${rule.table} WHERE ${rule.where} LIMIT ?)`, before, limit),
+    sql.run(
+      `DELETE FROM ${rule.table} WHERE (${rule.key}) IN (SELECT ${rule.key} FROM ${rule.table} WHERE ${rule.where} LIMIT ?)`,
+      before,
+      limit,
+    ),
   );
 }
 

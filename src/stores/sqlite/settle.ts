@@ -39,7 +39,8 @@ export class SqliteSettling implements SettlingRows {
   /** Runs inside a transaction that already holds the write lock. */
   settle(requests: readonly Request[], now: Instant): readonly Verdict[] {
     const state = this.#state();
-    if (state.generation !== this.#generation || this.#keysByDigest.size + this.#accounts.size > MOST_CACHED) this.#forget(state.generation);
+    if (state.generation !== this.#generation || this.#keysByDigest.size + this.#accounts.size > MOST_CACHED)
+      this.#forget(state.generation);
     const newest = this.#sql.number('SELECT max(number) AS n FROM debits');
     const nextDebit = Math.max(newest + 1, state.foldedThrough + 1, firstDebitNumber(now));
     const settlement = settle(requests, this, now, nextDebit);
@@ -75,7 +76,12 @@ export class SqliteSettling implements SettlingRows {
     for (const change of settlement.accounts) this.#writeAccount(change);
     for (const debit of settlement.debits) this.#appendDebit(debit);
     for (const { capGroup, day, spent } of settlement.caps) {
-      this.#sql.run('INSERT INTO cap_spending VALUES (?, ?, ?) ON CONFLICT (cap_group, day) DO UPDATE SET spent = excluded.spent', capGroup, day, spent);
+      this.#sql.run(
+        'INSERT INTO cap_spending VALUES (?, ?, ?) ON CONFLICT (cap_group, day) DO UPDATE SET spent = excluded.spent',
+        capGroup,
+        day,
+        spent,
+      );
     }
     for (const { accountRef, requestId, charge } of settlement.requestIds) this.#writeRequestId(accountRef, requestId, charge);
     const ahead = (settlement.debits.at(-1)?.number ?? 0) - firstDebitNumber(now);

@@ -134,7 +134,11 @@ class SqliteStore implements Store {
     return this.#connection;
   }
 
-  async #transact<Result>(connection: Connection, begin: string, act: (tx: WriteTransaction, now: Instant) => Promise<Result>): Promise<Result> {
+  async #transact<Result>(
+    connection: Connection,
+    begin: string,
+    act: (tx: WriteTransaction, now: Instant) => Promise<Result>,
+  ): Promise<Result> {
     const { db } = connection;
     try {
       db.exec(begin);

@@ -63,7 +63,10 @@ export class SqliteUsage implements UsageWrites {
     return where;
   }
 
-  async ofKeys(keyRefs: readonly Ref[], day: UtcDay): Promise<ReadonlyMap<Ref, { requests: number; credits: number; lastUsedAt: Instant | null }>> {
+  async ofKeys(
+    keyRefs: readonly Ref[],
+    day: UtcDay,
+  ): Promise<ReadonlyMap<Ref, { requests: number; credits: number; lastUsedAt: Instant | null }>> {
     const list = JSON.stringify(keyRefs);
     const rows = this.#sql.all<{ ref: Ref; requests: number; credits: number; lastUsedAt: Instant | null }>(
       `WITH wanted AS MATERIALIZED (SELECT value AS ref FROM json_each(?)),
@@ -128,7 +131,8 @@ export class SqliteUsage implements UsageWrites {
 
   #addDenial({ at, keyId, account, service, code, ip, requestId, count }: CountedDenial): void {
     const keyRef = keyId === null ? null : (this.#sql.get<{ ref: Ref }>('SELECT ref FROM keys WHERE id = ?', keyId)?.ref ?? null);
-    const accountRef = account === null ? null : (this.#sql.get<{ ref: Ref }>('SELECT ref FROM accounts WHERE name = ?', account)?.ref ?? null);
+    const accountRef =
+      account === null ? null : (this.#sql.get<{ ref: Ref }>('SELECT ref FROM accounts WHERE name = ?', account)?.ref ?? null);
     const ofName = 'SELECT ref FROM services WHERE name = ? ORDER BY deleted_at IS NULL DESC, ref DESC LIMIT 1';
     const serviceRef = service === null ? null : (this.#sql.get<{ ref: Ref }>(ofName, service)?.ref ?? null);
     for (const { denied, column, numberOf } of [HOURS, DAYS]) {

@@ -1,0 +1,120 @@
+import type { Readable } from 'node:stream';
+import type { Command } from 'commander';
+import { usageError, KeyctlError } from '../domain/error.ts';
+import { looksLikeApiKey } from '../domain/api-key.ts';
+import type { RandomBytes } from '../domain/random.ts';
+import type { Actor, Store } from '../domain/store.ts';
+import type { Instant } from '../domain/utc-day.ts';
+import type { Output } from '../terminal/output.ts';
+import type { Prompts } from '../terminal/prompts.ts';
+
+/** What a command gets from the composition root. Nothing else in keyctl touches the process, its clock or its randomness. */
+export interface Context {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly stdin: Readable & { readonly isTTY?: boolean | undefined };
+  readonly clock: () => Instant;
+  readonly randomBytes: RandomBytes;
+  readonly version: string;
+  /** The user of the operating system, for the audit trail and for permissions. */
+  readonly identity: () => Omit<Actor, 'claimed'>;
+  /** Resolves at the first SIGINT or SIGTERM. */
+  readonly stopRequested: () => Promise<NodeJS.Signals>;
+}
+
+export type StoreMode = 'read' | 'write' | 'create';
+
+/** One invocation of a command. */
+export interface Call {
+  readonly context: Context;
+  readonly out: Output;
+  readonly actor: Actor;
+  /** Opens the store once; closed by the caller of the command. `create` makes a missing one and says where on stderr. */
+  openStore(mode: StoreMode, busyTimeoutMs?: number): Promise<Store>;
+  /** Where the store is or would be. */
+  storeLocation(): Promise<string>;
+  /** The prompts, or null where nobody can be asked: no terminal on one of the ends, or `--no-input`. */
+  prompts(): Promise<Prompts | null>;
+}
+
+/** Positional arguments as commander gives them: a text each, undefined for an optional one left out, an array for a variadic one. */
+export type Arguments = readonly (string | readonly string[] | undefined)[];
+
+export interface CommandModule {
+  /** Adds arguments, options and help text; the name and the summary stand in the registry. */
+  configure(command: Command): void;
+  /** Runs the command; a number is its exit code, nothing is 0. */
+  run(call: Call, args: Arguments, options: Readonly<Record<string, unknown>>): Promise<number | undefined>;
+}
+
+/** A required positional argument. */
+export function text(args: Arguments, index: number): string {
+  const value = args[index];
+  if (typeof value === 'string') return value;
+  throw new RangeError(`argument ${String(index)} is not declared as required`);
+}
+
+/** An option that takes a value, or undefined. Given twice, commander keeps the last. */
+export function option(options: Readonly<Record<string, unknown>>, name: string): string | undefined {
+  const value = options[name];
+  return typeof value === 'string' ? value : undefined;
+}
+
+export function flag(options: Readonly<Record<string, unknown>>, name: string): boolean {
+  return options[name] === true;
+}
+
+/** A repeatable option, declared with `collect`. */
+export function list(options: Readonly<Record<string, unknown>>, name: string): readonly string[] | undefined {
+  const value = options[name];
+  return Array.isArray(value) ? value.filter((item) => typeof item === 'string') : undefined;
+}
+
+/** For commander: `--service a --service b` gives both. */
+export function collect(value: string, previous: readonly string[] | undefined): readonly string[] {
+  return [...(previous ?? []), value];
+}
+
+/** A whole number from `least` to `most` from a flag. */
+export function wholeNumber(name: string, value: string, least: number, most: number): number {
+  const number = /^\d{1,16}$/.test(value) ? Number(value) : Number.NaN;
+  if (number >= least && number <= most) return number;
+  throw usageError(`${name} must be a whole number from ${String(least)} to ${String(most)}.`);
+}
+
+/** Fails with exit 2 and the flag to give, where a prompt would have asked. */
+export function missing(flagName: string, what: string): KeyctlError {
+  return usageError(`${flagName} is missing: ${what}.`, `Give ${flagName}; nobody can be asked here.`);
+}
+
+/** Fails with 130: the person at the prompt changed their mind. */
+export function cancelled(): KeyctlError {
+  return new KeyctlError('cancelled', 'Cancelled; nothing was changed.');
+}
+
+/**
+ * Reads a secret: from a hidden prompt where a person sits, else from stdin, with exactly one newline stripped from its end.
+ * Throws `usage` when nothing comes.
+ */
+export async function readSecret(call: Call): Promise<string> {
+  const prompts = await call.prompts();
+  if (prompts !== null) return prompts.secret('API key');
+  if (call.context.stdin.isTTY === true) throw usageError('The API key is read from stdin.', 'Pipe it in: keyctl verify < key.txt');
+  let input = '';
+  for await (const chunk of call.context.stdin) {
+    input += String(chunk);
+    if (input.length > 4_096) throw usageError('There is more on stdin than one API key.');
+  }
+  const secret = input.replace(/\r?\n$/, '');
+  if (secret !== '') return secret;
+  throw usageError('There is no API key on stdin.', 'Pipe it in: keyctl verify < key.txt');
+}
+
+/**
+ * Refuses a secret among the arguments before anything else is done with them. The argument is not repeated.
+ */
+export function refuseSecrets(argv: readonly string[]): void {
+  if (!argv.some(looksLikeApiKey)) return;
+  throw new KeyctlError('secret_in_argument', 'An API key stands among the arguments; nothing was done.', {
+    hint: 'The shell history and the process list have seen it: rotate it with keyctl rotate - --grace 0, giving it on stdin.',
+  });
+}

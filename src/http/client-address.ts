@@ -1,0 +1,33 @@
+import type { IncomingMessage } from 'node:http';
+import { ipInRanges, normaliseIp } from '../domain/ip-range.ts';
+import { headerValues } from './request-headers.ts';
+
+/** The other end of the connection: an address, or a process of this machine on a Unix socket. */
+export type Peer = { readonly kind: 'address'; readonly ip: string | null } | { readonly kind: 'socket' };
+
+export function peerOf(req: IncomingMessage, onSocket: boolean): Peer {
+  if (onSocket) return { kind: 'socket' };
+  // A link-local peer has its interface after the address: fe80::1%eth0.
+  const [address = ''] = (req.socket.remoteAddress ?? '').split('%');
+  return { kind: 'address', ip: normaliseIp(address) };
+}
+
+/** `203.0.113.7`, and with a port as some proxies write it: `203.0.113.7:51334`, `[2001:db8::7]:51334`. */
+function addressIn(entry: string): string | null {
+  const text = entry.trim();
+  const withPort = /^(?:\[([^\]]+)\]|([^:]+))(?::\d{1,5})?$/.exec(text);
+  return normaliseIp(withPort?.[1] ?? withPort?.[2] ?? text);
+}
+
+/**
+ * The client's address, or null where it is unknown. It is the peer's, unless the peer is a trusted proxy (or on a Unix socket, where only
+ * one can be): then it is the rightmost entry of X-Forwarded-For that is no trusted proxy itself, since everything
+ * left of that is the client's own words. Where all are trusted it is the leftmost: one of ours asked.
+ * Spellings with underscores are other headers and mean nothing.
+ */
+export function clientAddress(req: IncomingMessage, peer: Peer, trusted: readonly string[]): string | null {
+  if (peer.kind === 'address' && !ipInRanges(trusted, peer.ip)) return peer.ip;
+  const entries = headerValues(req.rawHeaders, 'x-forwarded-for').flatMap((value) => value.split(','));
+  const client = entries.findLast((entry) => !ipInRanges(trusted, addressIn(entry))) ?? entries[0];
+  return client === undefined ? null : addressIn(client);
+}

@@ -1,0 +1,106 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Connections } from './connections.ts';
+import { parseTarget, type RequestTarget } from './request-target.ts';
+
+/** How much of a body that nobody asked for is read and thrown away, so that the connection can go on. */
+const MOST_IGNORED_BYTES = 65_536;
+
+/** A body, or why there is none: longer than allowed, or cut off or garbled on its way. */
+export type Body = Buffer | 'too-large' | 'broken';
+
+/** One request and its one answer. */
+export class Exchange {
+  readonly req: IncomingMessage;
+  readonly target: RequestTarget;
+  readonly #res: ServerResponse;
+  readonly #connections: Connections;
+  #ends = false;
+
+  constructor(req: IncomingMessage, res: ServerResponse, connections: Connections) {
+    this.req = req;
+    this.#res = res;
+    this.#connections = connections;
+    this.target = parseTarget(req.url ?? '');
+  }
+
+  get method(): string {
+    return this.req.method ?? '';
+  }
+
+  get hasBody(): boolean {
+    const { headers } = this.req;
+    return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
+  }
+
+  /**
+   * Sends the answer; a second one is ignored. `headers` alternates names and values, which are latin-1.
+   * HEAD gets the headers of the body, and none.
+   */
+  send(status: number, headers: readonly string[], body: string): void {
+    const res = this.#res;
+    if (res.headersSent) return;
+    const fields = [...headers, 'Content-Length', String(Buffer.byteLength(body))];
+    if (this.#connections.closesWith(res, this.#ends)) fields.push('Connection', 'close');
+    res.writeHead(status, fields);
+    if (this.method === 'HEAD') res.end();
+    else res.end(body);
+  }
+
+  /** Throws a body away that does not matter. One that is too long, or that the client only offers, ends the connection. */
+  ignoreBody(): void {
+    if (!this.hasBody) return;
+    const { req } = this;
+    if (req.headers.expect !== undefined || Number(req.headers['content-length'] ?? 0) > MOST_IGNORED_BYTES) {
+      this.#ends = true;
+      return;
+    }
+    let seen = 0;
+    req.on('error', () => undefined);
+    req.on('data', (chunk: Buffer) => {
+      seen += chunk.length;
+      if (seen <= MOST_IGNORED_BYTES) return;
+      this.#ends = true;
+      req.pause();
+      if (this.#res.writableFinished) req.socket.destroy();
+      else this.#res.once('finish', () => req.socket.destroySoon());
+    });
+  }
+
+  /** Reads the whole body, at most `limit` bytes of it. Anything but a body ends the connection with the answer. */
+  async readBody(limit: number): Promise<Body> {
+    const body = Number(this.req.headers['content-length'] ?? 0) > limit ? 'too-large' : await this.#collect(limit);
+    this.#ends = typeof body === 'string';
+    return body;
+  }
+
+  #collect(limit: number): Promise<Body> {
+    const { req } = this;
+    if (req.headers.expect !== undefined) this.#res.writeContinue();
+    return new Promise((resolve) => {
+      const chunks: Buffer[] = [];
+      let length = 0;
+      const end = (body: Body): void => {
+        this.#connections.awaitBody(req.socket, null);
+        resolve(body);
+      };
+      this.#connections.awaitBody(req.socket, () => {
+        end('broken');
+      });
+      req.on('data', (chunk: Buffer) => {
+        length += chunk.length;
+        if (length <= limit) {
+          chunks.push(chunk);
+          return;
+        }
+        req.pause();
+        end('too-large');
+      });
+      req.once('end', () => {
+        end(Buffer.concat(chunks));
+      });
+      req.once('error', () => {
+        end('broken');
+      });
+    });
+  }
+}

@@ -1,0 +1,150 @@
+import { randomBytes } from 'node:crypto';
+import { existsSync, readFileSync } from 'node:fs';
+import { hostname, userInfo } from 'node:os';
+import type { Call, CommandModule, Context, StoreMode } from './commands/call.ts';
+import { refuseSecrets } from './commands/call.ts';
+import { EXIT, EXIT_CODE_OF_ERROR } from './commands/exit-codes.ts';
+import { buildProgram, parse, type Globals } from './commands/program.ts';
+import { locateStore } from './config.ts';
+import { KeyctlError } from './domain/error.ts';
+import { checkText } from './domain/names.ts';
+import type { Actor, Store } from './domain/store.ts';
+import { openStore } from './stores/open-store.ts';
+import { Output } from './terminal/output.ts';
+
+// The composition root: the only file that knows the process, its clock and its randomness.
+
+const SHELL_BUSY_TIMEOUT_MS = 10_000;
+
+/** Runs keyctl with this process's arguments and sets its exit code. */
+export async function main(): Promise<void> {
+  // A reader that went away, as in `keyctl list | head -1`, has all it wanted.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit(EXIT.done);
+    throw error;
+  });
+  process.stderr.on('error', () => undefined);
+  const argv = process.argv.slice(2);
+  try {
+    process.exitCode = await run(argv);
+  } catch (error) {
+    process.exitCode = report(error, wantsJson(argv));
+  }
+}
+
+async function run(argv: readonly string[]): Promise<number> {
+  refuseSecrets(argv);
+  const version = readVersion();
+  const program = await buildProgram(argv, {
+    version,
+    write: (text) => process.stdout.write(text),
+    run: (module, args, options, globals) => invoke(module, args, options, globals, version),
+  });
+  return parse(program, argv);
+}
+
+async function invoke(
+  module: CommandModule,
+  args: Parameters<CommandModule['run']>[1],
+  options: Parameters<CommandModule['run']>[2],
+  globals: Globals,
+  version: string,
+): Promise<number> {
+  const opened: Store[] = [];
+  const call = newCall(globals, version, opened);
+  try {
+    return (await module.run(call, args, options)) ?? EXIT.done;
+  } finally {
+    for (const store of opened) await store.close();
+  }
+}
+
+function newCall(globals: Globals, version: string, opened: Store[]): Call {
+  const out = new Output({
+    stdout: process.stdout,
+    stderr: process.stderr,
+    json: globals.json,
+    fields: globals.fields,
+    quiet: globals.quiet,
+    color: globals.color && process.stdout.isTTY && !process.env['NO_COLOR'] && process.env['TERM'] !== 'dumb',
+  });
+  const context = newContext(version);
+  const storeLocation = (): Promise<string> => locateStore({ flag: globals.db, env: process.env, exists: existsSync, dataDirectory });
+  return {
+    context,
+    out,
+    actor: newActor(globals, context),
+    storeLocation,
+    prompts: async () => {
+      if (!globals.input || globals.json || !process.stdin.isTTY || !process.stdout.isTTY) return null;
+      return (await import('./terminal/inquirer-prompts.ts')).inquirerPrompts;
+    },
+    openStore: async (mode: StoreMode, busyTimeoutMs = SHELL_BUSY_TIMEOUT_MS) => {
+      const { clock } = context;
+      const { store, created } = await openStore({ location: await storeLocation(), mode, clock, randomBytes, busyTimeoutMs });
+      opened.push(store);
+      if (created) out.note(`Made a store at ${store.location}`);
+      return store;
+    },
+  };
+}
+
+function newContext(version: string): Context {
+  return {
+    env: process.env,
+    stdin: process.stdin,
+    clock: Date.now,
+    randomBytes,
+    version,
+    identity: () => ({ osUser: osUser(), sudoUser: process.env['SUDO_USER'] ?? null, host: hostname() }),
+    stopRequested: () =>
+      new Promise((resolve) => {
+        process.once('SIGINT', resolve);
+        process.once('SIGTERM', resolve);
+      }),
+  };
+}
+
+function newActor(globals: Globals, context: Context): Actor {
+  return { claimed: globals.actor === undefined ? null : checkText('name for --actor', globals.actor), ...context.identity() };
+}
+
+/** A user id without an entry in the user database, as in a container, has no name. */
+function osUser(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    return String(process.getuid?.() ?? 'unknown');
+  }
+}
+
+async function dataDirectory(): Promise<string> {
+  const { default: envPaths } = await import('env-paths');
+  return envPaths('keyctl', { suffix: '' }).data;
+}
+
+function readVersion(): string {
+  const manifest: unknown = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
+  return typeof manifest === 'object' && manifest !== null && 'version' in manifest ? String(manifest.version) : 'unknown';
+}
+
+/** Asked before parsing, so that an error of parsing is JSON as well. */
+function wantsJson(argv: readonly string[]): boolean {
+  const end = argv.indexOf('--');
+  const before = end === -1 ? argv : argv.slice(0, end);
+  return before.some(
+    (argument) => argument === '--json' || argument.startsWith('--json=') || argument === '--fields' || argument.startsWith('--fields='),
+  );
+}
+
+/** Tells a failure on stderr and returns its exit code. A failure nobody foresaw shows its own message, never the arguments. */
+function report(error: unknown, json: boolean): number {
+  const known = error instanceof KeyctlError ? error : null;
+  const code = known?.code ?? 'failed';
+  const message = known?.message ?? `keyctl failed unexpectedly: ${error instanceof Error ? error.message : 'unknown'}`;
+  const hint = known?.hint ?? null;
+  if (json) process.stderr.write(`${JSON.stringify({ error: { code, message, hint } })}\n`);
+  else process.stderr.write(`keyctl: ${message}\n${hint === null ? '' : `  ${hint}\n`}`);
+  if (known === null && process.env['KEYCTL_DEBUG'] && error instanceof Error) process.stderr.write(`${error.stack ?? ''}\n`);
+  return EXIT_CODE_OF_ERROR[code];
+}

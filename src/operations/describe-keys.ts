@@ -1,0 +1,75 @@
+import { keyStatus, type Key, type KeyStatus } from '../domain/entities.ts';
+import type { ReadTransaction } from '../domain/store.ts';
+import { dayOf, formatInstant, type Instant } from '../domain/utc-day.ts';
+
+/** A key as operators see it: with its account's name, its status now, and what it did today. */
+export interface KeyView extends Omit<Key, 'ref' | 'accountRef' | 'digest' | 'capGroup'> {
+  readonly account: string;
+  readonly status: KeyStatus;
+  readonly lastUsedAt: Instant | null;
+  /** Admitted requests and credits spent since 00:00 UTC. */
+  readonly today: { readonly requests: number; readonly credits: number };
+}
+
+/** The fields of a key's JSON, in the contract's order. */
+export const KEY_FIELDS = [
+  ...[
+    'id',
+    'name',
+    'account',
+    'environment',
+    'mask',
+    'status',
+    'note',
+    'createdAt',
+    'expiresAt',
+    'lastUsedAt',
+    'disabledAt',
+    'disabledReason',
+  ],
+  ...['deletedAt', 'rotatedFrom', 'rotatedTo', 'services', 'allowedIps', 'dailyCap', 'today'],
+] as const;
+
+export async function describeKeys(tx: ReadTransaction, keys: readonly Key[], now: Instant): Promise<readonly KeyView[]> {
+  const usage = await tx.usage.ofKeys(
+    keys.map((key) => key.ref),
+    dayOf(now),
+  );
+  const names = new Map<number, string>();
+  const views: KeyView[] = [];
+  for (const { ref, accountRef, digest: _, capGroup: __, ...key } of keys) {
+    const account = names.get(accountRef) ?? (await tx.accounts.byRef(accountRef))?.name ?? '';
+    names.set(accountRef, account);
+    const { requests = 0, credits = 0, lastUsedAt = null } = usage.get(ref) ?? {};
+    views.push({ ...key, account, status: keyStatus(key, now), lastUsedAt, today: { requests, credits } });
+  }
+  return views;
+}
+
+export async function describeKey(tx: ReadTransaction, key: Key, now: Instant): Promise<KeyView> {
+  const [view] = await describeKeys(tx, [key], now);
+  if (view === undefined) throw new RangeError('a key without its description');
+  return view;
+}
+
+const orNull = (at: Instant | null): string | null => (at === null ? null : formatInstant(at));
+
+/** The key as the contract's JSON has it. Never a secret, never a digest. */
+export function keyJson(view: KeyView): Record<string, unknown> {
+  const { id, name, account, environment, mask, status, note } = view;
+  return {
+    ...{ id, name, account, environment, mask, status, note },
+    createdAt: formatInstant(view.createdAt),
+    expiresAt: orNull(view.expiresAt),
+    lastUsedAt: orNull(view.lastUsedAt),
+    disabledAt: orNull(view.disabledAt),
+    disabledReason: view.disabledReason,
+    deletedAt: orNull(view.deletedAt),
+    rotatedFrom: view.rotatedFrom,
+    rotatedTo: view.rotatedTo,
+    services: view.services,
+    allowedIps: view.allowedIps,
+    dailyCap: view.dailyCap,
+    today: view.today,
+  };
+}

@@ -1,0 +1,118 @@
+import { openBalance, remaining, type Balance } from '../domain/credits.ts';
+import { CHECKS, type Facts, type Request, type Subject } from '../domain/decide.ts';
+import { creditsOn, tierOn, type Account, type Key, type Tier } from '../domain/entities.ts';
+import type { ReadTransaction, Store } from '../domain/store.ts';
+import { dayOf, formatDay, formatInstant, nextReset, type Instant, type UtcDay } from '../domain/utc-day.ts';
+import { anonymousVerdict, type DenialCode, type Verdict } from '../domain/verdict.ts';
+
+/** What a key may know about itself, as JSON shows it. Credits are whole numbers, times ISO 8601 in UTC. */
+export interface Self {
+  readonly account: string;
+  readonly keyId: string;
+  readonly keyName: string;
+  readonly environment: string;
+  readonly expiresAt: string | null;
+  readonly tier: string;
+  readonly credits: {
+    readonly day: string;
+    readonly granted: number;
+    readonly adjusted: number;
+    readonly spent: number;
+    readonly remaining: number;
+    readonly resetsAt: string;
+  };
+  /** The key's own daily cap inside the account's allowance, or null. */
+  readonly cap: { readonly limit: number; readonly spent: number; readonly remaining: number } | null;
+  readonly limits: readonly { readonly service: string; readonly requestsPerSecond: number; readonly burst: number }[];
+}
+
+/** Who asks about itself. The shell's subjects have the shell's own commands. */
+export type SelfSubject = Exclude<Subject, { kind: 'key' | 'account' }>;
+
+export type SelfAnswer = { readonly denied: null; readonly self: Self } | { readonly denied: Verdict; readonly self: null };
+
+/** The checks that ask who somebody is. What a service or a server insists on is no reason to hide a balance from its owner. */
+const IDENTITY = new Set<DenialCode>([
+  'missing_api_key',
+  'invalid_api_key',
+  'api_key_disabled',
+  'api_key_expired',
+  'account_suspended',
+  'ip_not_allowed',
+]);
+
+/**
+ * Tells the holder of a key its tier, credits and limits, or why the key does not count. Charges and counts nothing.
+ * `ip` is the client's address where it is known.
+ */
+export function describeSelf(store: Store, subject: SelfSubject, ip: string | null): Promise<SelfAnswer> {
+  return store.read(async (tx, now) => {
+    const key = subject.kind === 'digest' ? await tx.keys.byDigest(subject.digest) : null;
+    const account = key === null ? null : await tx.accounts.byRef(key.accountRef);
+    const denied = denial(subject, ip, key, account, now);
+    if (denied !== null || key === null || account === null)
+      return { denied: denied ?? anonymousVerdict('invalid_api_key', null), self: null };
+    return { denied: null, self: await describe(tx, key, account, now) };
+  });
+}
+
+function denial(subject: SelfSubject, ip: string | null, key: Key | null, account: Account | null, now: Instant): Verdict | null {
+  const request: Request = {
+    ...{
+      subject,
+      service: '',
+      environment: null,
+      cost: null,
+      ip,
+      requestId: null,
+      requestIdRule: 'header',
+      dryRun: true,
+      fromShell: false,
+    },
+  };
+  const facts: Facts = {
+    ...{ service: null, key, account, tier: null, limit: null, balance: null, capSpent: 0, arrival: 0, prior: null, nextDebit: 0 },
+  };
+  const failed = CHECKS.find(([code, passes]) => IDENTITY.has(code) && !passes(request, facts, now));
+  if (failed === undefined) return null;
+  const verdict = anonymousVerdict(failed[0], null);
+  if (failed[0] === 'missing_api_key' || failed[0] === 'invalid_api_key' || key === null) return verdict;
+  return { ...verdict, keyId: key.id, keyName: key.name, account: account?.name ?? null, environment: key.environment };
+}
+
+async function describe(tx: ReadTransaction, key: Key, account: Account, now: Instant): Promise<Self> {
+  const day = dayOf(now);
+  const tier = await tx.tiers.byName(tierOn(account, day));
+  if (tier === null) throw new RangeError('an account without a tier');
+  const balance = await balanceOn(tx, account, tier, day);
+  return {
+    account: account.name,
+    keyId: key.id,
+    keyName: key.name,
+    environment: key.environment,
+    expiresAt: key.expiresAt === null ? null : formatInstant(key.expiresAt),
+    tier: tier.name,
+    credits: {
+      day: formatDay(day),
+      granted: balance.granted,
+      adjusted: balance.adjusted,
+      spent: balance.spent,
+      remaining: remaining(balance),
+      resetsAt: formatInstant(nextReset(now)),
+    },
+    cap: await capOf(tx, key, day),
+    limits: [...tier.limits].map(([service, limit]) => ({ service, ...limit })),
+  };
+}
+
+async function balanceOn(tx: ReadTransaction, account: Account, tier: Tier, day: UtcDay): Promise<Balance> {
+  const { running, archived, adjusted } = await tx.credits.spending(account.ref, day);
+  if (running?.balance.day === day) return running.balance;
+  return archived ?? openBalance(day, creditsOn(tier, day), adjusted);
+}
+
+async function capOf(tx: ReadTransaction, key: Key, day: UtcDay): Promise<Self['cap']> {
+  if (key.dailyCap === null) return null;
+  const spent = await tx.credits.capSpent(key.capGroup, day);
+  return { limit: key.dailyCap, spent, remaining: Math.max(0, key.dailyCap - spent) };
+}

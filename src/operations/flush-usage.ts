@@ -1,0 +1,31 @@
+import type { DenialTally } from '../domain/denial-tally.ts';
+import type { Store } from '../domain/store.ts';
+
+/** Small enough that another process waits only a moment for the write lock. */
+const DENIALS_PER_WRITE = 1_000;
+const DEBITS_PER_WRITE = 5_000;
+
+/**
+ * Stores what was counted in memory and folds new debits into the hourly and daily usage, at most `mostWrites` chunks of them
+ * (a chunk is 5,000). Returns whether debits may be left over. When the store fails, the denials it did not take go back
+ * into the tally and the failure is thrown; nothing is counted twice, since each write is one transaction.
+ */
+export async function flushUsage(store: Store, tally: DenialTally, mostWrites: number): Promise<boolean> {
+  const denials = tally.take();
+  let stored = 0;
+  try {
+    while (stored < denials.length) {
+      const chunk = denials.slice(stored, stored + DENIALS_PER_WRITE);
+      await store.write((tx) => tx.usage.addDenials(chunk));
+      stored += chunk.length;
+    }
+  } catch (error) {
+    tally.putBack(denials.slice(stored));
+    throw error;
+  }
+  for (let writes = 0; writes < mostWrites; writes += 1) {
+    const folded = await store.write((tx) => tx.usage.fold(DEBITS_PER_WRITE));
+    if (folded < DEBITS_PER_WRITE) return false;
+  }
+  return true;
+}

@@ -1,0 +1,88 @@
+import type { ChalkInstance } from 'chalk';
+import type { Output, Shown } from './output.ts';
+
+/** How many rows a table shows on a terminal; a pipe gets them all. */
+export const TABLE_ROWS = 50;
+
+export interface Column<Row> {
+  readonly header: string;
+  readonly align?: 'left' | 'right';
+  /** For a person: short, coloured, times relative. */
+  readonly person: (row: Row, paint: ChalkInstance) => string;
+  /** For a script: full ids, ISO times, plain digits; an empty string for nothing. */
+  readonly script: (row: Row) => string;
+}
+
+export interface Listing<Row> {
+  /** Yields rows in order; is read only as far as needed. */
+  readonly rows: AsyncIterable<Row> | Iterable<Row>;
+  readonly json: (row: Row) => Shown;
+  /** The fields of `json`, for `--fields`, whether or not there is a row. */
+  readonly fields: readonly string[];
+  readonly columns: readonly Column<Row>[];
+  /** How many rows there are, asked only when a terminal shows fewer than all. */
+  readonly total?: () => Promise<number>;
+  /** What to tell a person when there are none: what to do next. */
+  readonly empty: string;
+}
+
+/** Shows rows as a table on a terminal, tab-separated through a pipe, or as a JSON array; memory stays flat. */
+export async function showListing<Row>(out: Output, listing: Listing<Row>): Promise<void> {
+  if (out.json) return showJson(out, listing);
+  if (!out.isTerminal) {
+    for await (const row of listing.rows) {
+      out.data(listing.columns.map((column) => column.script(row).replaceAll(/[\t\r\n]/g, ' ')).join('\t'));
+    }
+    return;
+  }
+  await showTable(out, listing);
+}
+
+async function showJson<Row>(out: Output, listing: Listing<Row>): Promise<void> {
+  out.checkFields(listing.fields);
+  let separator = '[';
+  for await (const row of listing.rows) {
+    out.raw(separator + out.jsonText(out.select(listing.json(row))));
+    separator = ',\n';
+  }
+  out.data(separator === '[' ? '[]' : ']');
+}
+
+async function showTable<Row>(out: Output, listing: Listing<Row>): Promise<void> {
+  const [{ default: Table }, { painter }] = await Promise.all([import('cli-table3'), import('./style.ts')]);
+  const paint = painter(out.color);
+  const shown: string[][] = [];
+  let more = false;
+  for await (const row of listing.rows) {
+    more = shown.length === TABLE_ROWS;
+    if (more) break;
+    shown.push(listing.columns.map((column) => column.person(row, paint)));
+  }
+  if (shown.length === 0) return out.note(listing.empty);
+  const table = new Table({
+    head: listing.columns.map((column) => paint.bold(column.header)),
+    colAligns: listing.columns.map((column) => column.align ?? 'left'),
+    // The head's own colour would ignore NO_COLOR; rules between rows only cost lines.
+    style: { head: [], border: [], 'padding-left': 0, 'padding-right': 2 },
+    chars: Object.fromEntries(BORDERS.map((place) => [place, ''])),
+  });
+  table.push(...shown);
+  out.data(
+    table
+      .toString()
+      .split('\n')
+      .map((line) => line.trimEnd())
+      .join('\n'),
+  );
+  if (more) out.note(await howManyMore(listing, shown.length));
+}
+
+async function howManyMore<Row>(listing: Listing<Row>, shown: number): Promise<string> {
+  const total = await listing.total?.();
+  return `… and ${total === undefined ? '' : `${String(total - shown)} `}more: narrow it with a filter, or pipe it to get all.`;
+}
+
+const BORDERS = [
+  ...['top', 'top-mid', 'top-left', 'top-right', 'bottom', 'bottom-mid', 'bottom-left', 'bottom-right'],
+  ...['left', 'left-mid', 'mid', 'mid-mid', 'right', 'right-mid', 'middle'],
+] as const;

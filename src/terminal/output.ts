@@ -1,0 +1,92 @@
+import { usageError } from '../domain/error.ts';
+
+/** Where a program writes; `columns` only on a terminal. */
+export interface Sink {
+  readonly isTTY?: boolean | undefined;
+  readonly columns?: number | undefined;
+  write(text: string): unknown;
+}
+
+export interface OutputOptions {
+  readonly stdout: Sink;
+  readonly stderr: Sink;
+  readonly json: boolean;
+  /** Fields chosen by `--fields`, or null for all. */
+  readonly fields: readonly string[] | null;
+  readonly quiet: boolean;
+  readonly color: boolean;
+}
+
+/** Any JSON object that a command shows; its fields are what `--fields` chooses from. */
+export type Shown = Readonly<Record<string, unknown>>;
+
+/**
+ * What a command says. stdout carries data, stderr talk. With `--json` the data is JSON, and stdout holds nothing else.
+ */
+export class Output {
+  readonly #options: OutputOptions;
+
+  constructor(options: OutputOptions) {
+    this.#options = options;
+  }
+
+  get json(): boolean {
+    return this.#options.json;
+  }
+
+  /** Whether a person looks at stdout. */
+  get isTerminal(): boolean {
+    return this.#options.stdout.isTTY === true;
+  }
+
+  get color(): boolean {
+    return this.#options.color;
+  }
+
+  get columns(): number {
+    return this.#options.stdout.columns ?? 80;
+  }
+
+  /** Data: one or more whole lines, without the last newline. */
+  data(text: string): void {
+    this.#options.stdout.write(`${text}\n`);
+  }
+
+  /** Data in pieces, as a long JSON array is. */
+  raw(text: string): void {
+    this.#options.stdout.write(text);
+  }
+
+  /** Talk, left out with `--quiet`. */
+  note(text: string): void {
+    if (!this.#options.quiet) this.#options.stderr.write(`${text}\n`);
+  }
+
+  /** A warning, which `--quiet` does not silence. */
+  warn(text: string): void {
+    this.#options.stderr.write(`${text}\n`);
+  }
+
+  /** Checks `--fields` against what there is; throws `usage` with the list. */
+  checkFields(known: readonly string[]): void {
+    const unknown = (this.#options.fields ?? []).filter((field) => !known.includes(field));
+    if (unknown.length > 0) throw usageError('--fields names a field that is not there.', `Fields: ${known.join(', ')}.`);
+  }
+
+  /** The object with the fields that `--fields` chose, in the order given there. */
+  select(shown: Shown): Shown {
+    const { fields } = this.#options;
+    return fields === null ? shown : Object.fromEntries(fields.map((field) => [field, shown[field]]));
+  }
+
+  jsonText(value: unknown): string {
+    return this.isTerminal ? JSON.stringify(value, null, 2) : JSON.stringify(value);
+  }
+
+  /** One object: JSON with `--json`, else what `human` writes. */
+  show(shown: Shown, human: () => string, known: readonly string[] = Object.keys(shown)): void {
+    if (!this.json) return this.data(human());
+    this.checkFields(known);
+    this.data(this.jsonText(this.select(shown)));
+  }
+}

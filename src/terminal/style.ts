@@ -1,0 +1,47 @@
+import { Chalk, type ChalkInstance } from 'chalk';
+
+/** Paints text, or leaves it plain. chalk 5 does not know NO_COLOR, so the caller decides. */
+export function painter(color: boolean): ChalkInstance {
+  return color ? new Chalk({ level: 1 }) : new Chalk({ level: 0 });
+}
+
+/** `12,345`, so that a person reads credits at a glance. Only for terminals; pipes and JSON get digits. */
+export function grouped(value: number): string {
+  return value.toLocaleString('en-US');
+}
+
+/** `Label:   value` lines with their values under each other. */
+export function facts(lines: readonly (readonly [string, string])[], paint: ChalkInstance): string {
+  const width = Math.max(...lines.map(([label]) => label.length)) + 2;
+  return lines.map(([label, value]) => `${paint.dim(`${label}:`.padEnd(width))}${value}`).join('\n');
+}
+
+/** A length of time in its one or two largest units: `3 h 20 min`, `45 s`. */
+export function duration(ms: number): string {
+  const seconds = Math.max(0, Math.round(ms / 1_000));
+  const parts: [number, string][] = [
+    [Math.floor(seconds / 86_400), 'd'],
+    [Math.floor((seconds % 86_400) / 3_600), 'h'],
+    [Math.floor((seconds % 3_600) / 60), 'min'],
+    [seconds % 60, 's'],
+  ];
+  const first = parts.findIndex(([amount]) => amount > 0);
+  if (first === -1) return '0 s';
+  return parts
+    .slice(first, first + 2)
+    .filter(([amount]) => amount > 0)
+    .map(([amount, unit]) => `${String(amount)} ${unit}`)
+    .join(' ');
+}
+
+/** How long ago or until, for tables: `2 h 5 min ago`, `in 3 d`, or a dash. */
+export function relative(at: number | null, now: number): string {
+  if (at === null) return '-';
+  return at <= now ? `${duration(now - at)} ago` : `in ${duration(at - now)}`;
+}
+
+/** Colours a key's or an account's status. */
+export function statusColor(status: string, paint: ChalkInstance): string {
+  if (status === 'active') return paint.green(status);
+  return status === 'expired' ? paint.yellow(status) : paint.red(status);
+}
