@@ -71,7 +71,7 @@ function nounCommand(program: Command, nouns: Map<string, Command>, name: string
   const known = nouns.get(name) ?? program.commands.find((command) => command.name() === name);
   if (known !== undefined) return known;
   const summary = NOUNS[name] ?? '';
-  const noun = program.command(name).summary(summary).description(capitalised(summary)).helpGroup(`${group}:`);
+  const noun = program.command(name).summary(summary).description(capitalised(summary)).helpGroup(`${group}:`).helpCommand(false);
   nouns.set(name, noun);
   return noun;
 }
@@ -85,12 +85,20 @@ const exitCode = new WeakMap<Command, number>();
 /** Parses and runs. Returns the exit code; throws KeyctlError. */
 export async function parse(program: Command, argv: readonly string[]): Promise<number> {
   try {
-    await program.parseAsync(argv, { from: 'user' });
+    await program.parseAsync(argv.map(shieldNegative), { from: 'user' });
     return exitCode.get(program) ?? 0;
   } catch (error) {
     if (error instanceof CommanderError) return translate(error, program, argv);
     throw error;
   }
+}
+
+/**
+ * `keyctl credit -5000`: to commander that is an option, since `credit` has verbs as well. With the minus sign of
+ * typography in place of the hyphen it is an argument; `parseAmount` reads both.
+ */
+function shieldNegative(argument: string): string {
+  return /^-\d+$/.test(argument) ? `\u2212${argument.slice(1)}` : argument;
 }
 
 /** Commander's usage errors repeat the argument, which may be a secret: only its code and its suggestion are used. */

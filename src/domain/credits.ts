@@ -38,9 +38,10 @@ export function parseCredits(what: string, text: string, most: number = MAX_CRED
   throw usageError(`${what} must be a whole number from 0 to ${String(most)}.`, 'Write digits only: 300000.');
 }
 
-/** Reads a signed amount such as `+5000` or `-200`; zero is refused, since it would change nothing. */
+/** Reads a signed amount such as `+5000` or `-200`; a typographic minus sign is read as well; zero is refused, since it would change nothing. */
 export function parseAmount(text: string): number {
-  const value = /^[+-]?\d{1,16}$/.test(text) ? Number(text) : Number.NaN;
+  const plain = text.replace(/^\u2212/, '-');
+  const value = /^[+-]?\d{1,16}$/.test(plain) ? Number(plain) : Number.NaN;
   if (Math.abs(value) <= MAX_CREDITS && value !== 0) return value;
   throw usageError('The amount must be a whole number of credits, not zero.', 'Write +5000 to give or -5000 to take.');
 }
