@@ -74,8 +74,26 @@ interface OpenAccount {
  */
 export function settle(requests: readonly Request[], rows: SettlingRows, now: Instant, nextDebit: DebitNumber): Settlement {
   const batch = new Batch(rows, now, nextDebit);
-  const verdicts = requests.map((request) => batch.take(request));
+  const verdicts = requests.map((request) => batch.take(request).verdict);
   return { verdicts, ...batch.changes() };
+}
+
+/** What a request would be answered, and the facts that it would be decided on. */
+export interface Preview {
+  readonly verdict: Verdict;
+  readonly facts: Facts;
+}
+
+/**
+ * Decides a batch as `settle` would, each request seeing what those before it would have taken (a dry run takes nothing), for a caller
+ * who writes nothing. No verdict has the id of a debit, unless it replays one that exists.
+ */
+export function preview(requests: readonly Request[], rows: SettlingRows, now: Instant, nextDebit: DebitNumber): readonly Preview[] {
+  const batch = new Batch(rows, now, nextDebit);
+  return requests.map((request) => {
+    const { verdict, facts } = batch.take(request);
+    return { facts, verdict: verdict.replayed ? verdict : { ...verdict, debitId: null } };
+  });
 }
 
 /** An arrival time that has passed says the same as none: leaving it out keeps the hot row small. */
@@ -101,11 +119,11 @@ class Batch {
     this.#nextDebit = nextDebit;
   }
 
-  take(request: Request): Verdict {
+  take(request: Request): Preview {
     const facts = this.#facts(request);
     const { verdict, change } = decide(request, facts, this.#now);
     if (change !== null) this.#apply(change, request, facts);
-    return verdict;
+    return { verdict, facts };
   }
 
   changes(): Omit<Settlement, 'verdicts'> {
@@ -131,7 +149,7 @@ class Batch {
     const service = this.#rows.service(request.service);
     const key = this.#key(request.subject);
     const accountRef = request.subject.kind === 'account' ? request.subject.ref : (key?.accountRef ?? null);
-    if (service === null || accountRef === null) {
+    if (accountRef === null) {
       return {
         service,
         key: null,
@@ -151,10 +169,10 @@ class Batch {
       key,
       account: open.account,
       tier: open.tier.name,
-      limit: limitFor(open.tier, service.name),
+      limit: service === null ? null : limitFor(open.tier, service.name),
       balance: open.balance,
       capSpent: key === null || key.dailyCap === null ? 0 : this.#capSpent(key.capGroup),
-      arrival: open.arrivals.get(service.ref) ?? 0,
+      arrival: service === null ? 0 : (open.arrivals.get(service.ref) ?? 0),
       prior: request.requestId === null ? null : this.#prior(accountRef, request.requestId),
       nextDebit: this.#nextDebit,
     };

@@ -3,7 +3,7 @@ import type { DebitNumber } from './debit.ts';
 import type { Request } from './decide.ts';
 import type { Account, Environment, Key, KeyStatus, Ref, Service, Tier } from './entities.ts';
 import type { RateLimit } from './rate-limit.ts';
-import type { StoredSpending } from './settle.ts';
+import type { Preview, StoredSpending } from './settle.ts';
 import type { Instant, UtcDay, UtcHour } from './utc-day.ts';
 import type { DenialCode, Verdict } from './verdict.ts';
 
@@ -25,6 +25,11 @@ export interface Store {
   write<Result>(act: (tx: WriteTransaction, now: Instant) => Promise<Result>): Promise<Result>;
   /** Decides a batch in one durable transaction; the verdicts come in the order of the requests. */
   settle(requests: readonly Request[]): Promise<readonly Verdict[]>;
+  /**
+   * Decides a batch as `settle` would, on one snapshot, and writes nothing; a store that was opened read-only will do.
+   * `at` is the instant to decide for, instead of now: its day, tier and balance hold, as far as they are known today.
+   */
+  preview(requests: readonly Request[], at?: Instant): Promise<readonly Preview[]>;
   close(): Promise<void>;
 }
 
@@ -69,6 +74,8 @@ export interface KeyRows {
   /** Live keys that name the service among those they may call. */
   countNamingService(service: string): Promise<number>;
   countInEnvironment(environment: string): Promise<number>;
+  /** The keys that share one daily cap: a chain of rotations, deleted ones too. Oldest first. */
+  byCapGroup(capGroup: Ref): Promise<readonly Key[]>;
 }
 
 export interface KeyWrites extends KeyRows {

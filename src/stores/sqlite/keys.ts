@@ -77,6 +77,10 @@ export class SqliteKeys implements KeyWrites {
     return this.#sql.number('SELECT count(*) AS n FROM keys WHERE environment = ?', environment);
   }
 
+  async byCapGroup(capGroup: Ref): Promise<readonly Key[]> {
+    return this.#where('cap_group = ? ORDER BY ref', capGroup);
+  }
+
   async insert(key: NewKey): Promise<Key> {
     const ref = this.#sql.number('SELECT max(ref) AS n FROM keys') + 1;
     this.#sql.run(

@@ -1,7 +1,22 @@
-import { firstDebitNumber, REQUEST_ID_WINDOW_MS, type NewDebit, type PriorCharge, type RequestIdRule } from '../../domain/debit.ts';
+import {
+  firstDebitNumber,
+  REQUEST_ID_WINDOW_MS,
+  type DebitNumber,
+  type NewDebit,
+  type PriorCharge,
+  type RequestIdRule,
+} from '../../domain/debit.ts';
 import type { Request } from '../../domain/decide.ts';
 import type { Account, Key, Ref, Service, Tier } from '../../domain/entities.ts';
-import { settle, type AccountChange, type Settlement, type SettlingRows, type StoredSpending } from '../../domain/settle.ts';
+import {
+  preview,
+  settle,
+  type AccountChange,
+  type Preview,
+  type Settlement,
+  type SettlingRows,
+  type StoredSpending,
+} from '../../domain/settle.ts';
 import { settingDuration } from '../../domain/settings.ts';
 import { dayOf, type Instant, type UtcDay } from '../../domain/utc-day.ts';
 import type { Verdict } from '../../domain/verdict.ts';
@@ -38,14 +53,27 @@ export class SqliteSettling implements SettlingRows {
 
   /** Runs inside a transaction that already holds the write lock. */
   settle(requests: readonly Request[], now: Instant): readonly Verdict[] {
+    const state = this.#freshState();
+    const settlement = settle(requests, this, now, this.#nextDebit(state, now));
+    this.#write(settlement, state, now);
+    return settlement.verdicts;
+  }
+
+  /** Runs inside any transaction and writes nothing. */
+  preview(requests: readonly Request[], now: Instant): readonly Preview[] {
+    return preview(requests, this, now, this.#nextDebit(this.#freshState(), now));
+  }
+
+  #freshState(): State {
     const state = this.#state();
     if (state.generation !== this.#generation || this.#keysByDigest.size + this.#accounts.size > MOST_CACHED)
       this.#forget(state.generation);
+    return state;
+  }
+
+  #nextDebit(state: State, now: Instant): DebitNumber {
     const newest = this.#sql.number('SELECT max(number) AS n FROM debits');
-    const nextDebit = Math.max(newest + 1, state.foldedThrough + 1, firstDebitNumber(now));
-    const settlement = settle(requests, this, now, nextDebit);
-    this.#write(settlement, state, now);
-    return settlement.verdicts;
+    return Math.max(newest + 1, state.foldedThrough + 1, firstDebitNumber(now));
   }
 
   /** After a failure nobody knows what was committed; the caches are read again. */

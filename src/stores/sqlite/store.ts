@@ -1,5 +1,6 @@
 import type { Request } from '../../domain/decide.ts';
 import type { RandomBytes } from '../../domain/random.ts';
+import type { Preview } from '../../domain/settle.ts';
 import type { Pruned, PruneLimits, ReadTransaction, Store, WriteTransaction } from '../../domain/store.ts';
 import type { Instant } from '../../domain/utc-day.ts';
 import type { Verdict } from '../../domain/verdict.ts';
@@ -112,6 +113,12 @@ class SqliteStore implements Store {
   settle(requests: readonly Request[]): Promise<readonly Verdict[]> {
     return this.#exclusively((connection) =>
       this.#transact(connection, 'BEGIN IMMEDIATE', (_, now) => Promise.resolve(connection.settling.settle(requests, now))),
+    );
+  }
+
+  preview(requests: readonly Request[], at?: Instant): Promise<readonly Preview[]> {
+    return this.#exclusively((connection) =>
+      this.#transact(connection, 'BEGIN', (_, now) => Promise.resolve(connection.settling.preview(requests, at ?? now))),
     );
   }
 
