@@ -58,7 +58,10 @@ async function showTable<Row>(out: Output, listing: Listing<Row>): Promise<void>
     if (more) break;
     shown.push(listing.columns.map((column) => column.person(row, paint)));
   }
-  if (shown.length === 0) return out.note(listing.empty);
+  if (shown.length === 0) {
+    out.note(listing.empty);
+    return;
+  }
   const table = new Table({
     head: listing.columns.map((column) => paint.bold(column.header)),
     colAligns: listing.columns.map((column) => column.align ?? 'left'),

@@ -85,7 +85,10 @@ export class Output {
 
   /** One object: JSON with `--json`, else what `human` writes. */
   show(shown: Shown, human: () => string, known: readonly string[] = Object.keys(shown)): void {
-    if (!this.json) return this.data(human());
+    if (!this.json) {
+      this.data(human());
+      return;
+    }
     this.checkFields(known);
     this.data(this.jsonText(this.select(shown)));
   }

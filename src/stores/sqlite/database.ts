@@ -6,7 +6,7 @@ import type { Instant } from '../../domain/utc-day.ts';
 import { APPLICATION_ID, SCHEMA_VERSION } from './schema.ts';
 
 export type Sqlite = Database.Database;
-export type Statement = Database.Statement<unknown[]>;
+export type Statement = Database.Statement;
 
 /** How long to wait for another process's write lock, in milliseconds. */
 export const SHELL_BUSY_TIMEOUT_MS = 10_000;

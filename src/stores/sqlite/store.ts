@@ -26,6 +26,8 @@ export interface SqliteOptions {
   readonly clock: Clock;
   readonly randomBytes: RandomBytes;
   readonly busyTimeoutMs: number;
+  /** The most pages that the file may grow to, as a full disk would have it. */
+  readonly mostPages?: number;
 }
 
 /** Opens the store in a file (or `:memory:`). `created` says whether there was none before. */
@@ -99,7 +101,7 @@ class SqliteStore implements Store {
   constructor(options: SqliteOptions, db?: Sqlite) {
     this.location = options.path;
     this.#options = options;
-    this.#connection = connect(db ?? openDatabase(options.path, options.mode === 'read' ? 'read' : 'write', options.busyTimeoutMs));
+    this.#connection = db === undefined ? open(options) : connect(db);
   }
 
   read<Result>(act: (tx: ReadTransaction, now: Instant) => Promise<Result>): Promise<Result> {
@@ -111,14 +113,14 @@ class SqliteStore implements Store {
   }
 
   settle(requests: readonly Request[]): Promise<readonly Verdict[]> {
-    return this.#exclusively((connection) =>
-      this.#transact(connection, 'BEGIN IMMEDIATE', (_, now) => Promise.resolve(connection.settling.settle(requests, now))),
+    return this.#exclusively(async (connection) =>
+      this.#atOnce(connection, 'BEGIN IMMEDIATE', (now) => connection.settling.settle(requests, now)),
     );
   }
 
   preview(requests: readonly Request[], at?: Instant): Promise<readonly Preview[]> {
-    return this.#exclusively((connection) =>
-      this.#transact(connection, 'BEGIN', (_, now) => Promise.resolve(connection.settling.preview(requests, at ?? now))),
+    return this.#exclusively(async (connection) =>
+      this.#atOnce(connection, 'BEGIN', (now) => connection.settling.preview(requests, at ?? now)),
     );
   }
 
@@ -136,9 +138,22 @@ class SqliteStore implements Store {
   }
 
   #connected(): Connection {
-    const { path, mode, busyTimeoutMs } = this.#options;
-    this.#connection ??= connect(openDatabase(path, mode === 'read' ? 'read' : 'write', busyTimeoutMs));
+    this.#connection ??= open(this.#options);
     return this.#connection;
+  }
+
+  /** A transaction without an await in it: the lock is never held while anything else runs. */
+  #atOnce<Result>(connection: Connection, begin: string, act: (now: Instant) => Result): Result {
+    const { db } = connection;
+    try {
+      db.exec(begin);
+      const result = act(this.#options.clock());
+      db.exec('COMMIT');
+      return result;
+    } catch (error) {
+      this.#abandon(connection, error);
+      throw translateError(this.location, error);
+    }
   }
 
   async #transact<Result>(
@@ -175,6 +190,12 @@ class SqliteStore implements Store {
       this.#connection = null;
     }
   }
+}
+
+function open({ path, mode, busyTimeoutMs, mostPages }: SqliteOptions): Connection {
+  const db = openDatabase(path, mode === 'read' ? 'read' : 'write', busyTimeoutMs);
+  if (mostPages !== undefined) db.pragma(`max_page_count = ${String(mostPages)}`);
+  return connect(db);
 }
 
 function connect(db: Sqlite): Connection {
