@@ -1,0 +1,106 @@
+import type { DebitNumber } from './debit.ts';
+import type { Ref } from './entities.ts';
+import type { Instant, UtcDay } from './utc-day.ts';
+import type { DenialCode } from './verdict.ts';
+
+// The part of the store's port that tells what was asked: debits, denials, and the usage that sums them up.
+
+export interface Debit {
+  readonly number: DebitNumber;
+  readonly at: Instant;
+  readonly accountRef: Ref;
+  readonly account: string;
+  readonly keyRef: Ref | null;
+  readonly keyId: string | null;
+  readonly keyName: string | null;
+  readonly service: string;
+  readonly serviceRef: Ref;
+  readonly cost: number;
+  readonly balanceAfter: number;
+  readonly requestId: string | null;
+  readonly refundedAt: Instant | null;
+}
+
+export interface TrafficFilter {
+  readonly accountRef?: Ref;
+  readonly keyRef?: Ref;
+  readonly since?: Instant;
+  readonly until?: Instant;
+}
+
+export interface DebitRows {
+  byNumber(number: DebitNumber): Promise<Debit | null>;
+  /** Newest first; `before` is the last number of the page before. */
+  page(filter: TrafficFilter & { readonly requestId?: string }, before: DebitNumber | null, limit: number): Promise<readonly Debit[]>;
+  newestAt(): Promise<Instant | null>;
+}
+
+export interface DebitWrites extends DebitRows {
+  /** Marks a debit refunded, and the request id that it was made with; takes its credits out of the usage if they were counted there already. */
+  refund(debit: Debit, at: Instant): Promise<void>;
+}
+
+/** Denied requests of one minute that are alike. Nulls where the key, and so the account, is unknown. */
+export interface Denial {
+  readonly at: Instant;
+  readonly accountRef: Ref | null;
+  readonly account: string | null;
+  readonly keyId: string | null;
+  readonly keyName: string | null;
+  readonly service: string | null;
+  readonly code: DenialCode;
+  readonly ip: string | null;
+  readonly requestId: string | null;
+  readonly count: number;
+}
+
+/** What a process counted in memory and now stores. `at` is the latest of the `count` requests. */
+export interface CountedDenial {
+  readonly at: Instant;
+  readonly keyId: string | null;
+  readonly account: string | null;
+  readonly service: string | null;
+  readonly code: DenialCode;
+  readonly ip: string | null;
+  readonly requestId: string | null;
+  readonly count: number;
+}
+
+export type UsageBucket = 'hour' | 'day' | 'account' | 'key' | 'service' | 'code';
+
+export interface UsageQuery {
+  readonly from: Instant;
+  readonly to: Instant;
+  /** Which table answers: hours are kept for weeks, days for years. */
+  readonly table: 'hour' | 'day';
+  readonly by: UsageBucket;
+  readonly accountRef?: Ref;
+  readonly keyRef?: Ref;
+  readonly service?: string;
+}
+
+export interface UsageSum {
+  /** An hour or day number; else the ref of an account, key or service (0: none). */
+  readonly bucket: number;
+  readonly requests: number;
+  readonly credits: number;
+  readonly denied: Readonly<Partial<Record<DenialCode, number>>>;
+}
+
+export interface UsageRows {
+  /** Sums of folded usage, of the debits past the cursor, and of denials. Ascending by bucket; buckets without traffic are left out. */
+  sums(query: UsageQuery): Promise<readonly UsageSum[]>;
+  /** The day's traffic of keys and when they were last used (over all time). */
+  ofKeys(
+    keyRefs: readonly Ref[],
+    day: UtcDay,
+  ): Promise<ReadonlyMap<Ref, { requests: number; credits: number; lastUsedAt: Instant | null }>>;
+  /** Newest first. */
+  denials(filter: TrafficFilter & { readonly code?: DenialCode }, limit: number): Promise<readonly Denial[]>;
+}
+
+export interface UsageWrites extends UsageRows {
+  /** Moves the cursor over at most `limit` debits, adding them to hourly and daily usage. Returns how many there were. */
+  fold(limit: number): Promise<number>;
+  addDenials(denials: readonly CountedDenial[]): Promise<void>;
+}
