@@ -130,6 +130,11 @@ describe('a rate limit', () => {
     });
   });
 
+  test('says when the whole burst is back, rounded up to milliseconds', () => {
+    const { verdict } = decide(requestOf(), factsOf({ limit: { requestsPerSecond: 3, burst: 3 } }), NOW);
+    expect(verdict.rate).toEqual({ limit: 3, burst: 3, remaining: 2, resetsAt: NOW + 334 });
+  });
+
   test('its wait is exact and rounded up to seconds: whoever waits passes', () => {
     fc.assert(
       fc.property(

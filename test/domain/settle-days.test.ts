@@ -76,6 +76,7 @@ describe('from day to day', () => {
     rows.settle([by(KEY)], NOW);
     expect(codes(rows.settle(times(4, by(KEY)), midnight))).toEqual(['ok', 'ok', 'ok', 'insufficient_credits']);
     expect(rows.books(7, TODAY + 1)).toEqual({ day: TODAY + 1, granted: 200, adjusted: 100, spent: 300 });
+    expect(rows.debits.slice(1).map((debit) => debit.balanceAfter)).toEqual([200, 100, 0]);
   });
 
   test('a clock that stepped back over midnight finds the old day’s books again and grants nothing twice', () => {
