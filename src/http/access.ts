@@ -79,8 +79,8 @@ export function isJson({ req }: Exchange): boolean {
 }
 
 function isLoopbackHost(host: string): boolean {
-  const [, name = '', address = ''] = /^(?:\[([^\]]*)\]|([^:]*))(?::\d*)?$/.exec(host.toLowerCase()) ?? [];
-  return address === 'localhost' || isLoopbackAddress(name === '' ? address : name);
+  const [, bracketed, name = ''] = /^(?:\[([^\]]*)\]|([^:]*))(?::\d*)?$/.exec(host.toLowerCase()) ?? [];
+  return name === 'localhost' || isLoopbackAddress(bracketed ?? name);
 }
 
 function sha256(text: string): Buffer {

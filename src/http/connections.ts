@@ -1,29 +1,31 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 
 /** What is known of one client connection, on which several requests may be under way (pipelining). */
 interface Connection {
+  readonly socket: Socket;
   /** The newest request's response: answers leave in the order of the requests, so that this one is the last. */
   newest: ServerResponse | null;
-  /** The newest answer says `Connection: close`, or the client's bytes make no sense any more: what follows is not read. */
+  /** The newest answer says `Connection: close`, or the client's bytes make no sense any more: what follows is not heard. */
   sealed: boolean;
   /** Ends the wait for a body that will never be complete. */
   bodyBroke: (() => void) | null;
 }
 
 /**
- * Keeps the server's connections, so that a stop and a broken request lose no answer: a debit that was committed
+ * Keeps the server's connections, so that neither a stop nor a broken request loses an answer: a debit that was committed
  * must be told, and a request that cannot be answered any more must not be charged.
  */
 export class Connections {
   readonly #server: Server;
-  readonly #open = new Map<Socket, Connection>();
+  readonly #open = new Map<Duplex, Connection>();
   #stopping = false;
 
   constructor(server: Server) {
     this.#server = server;
     server.on('connection', (socket) => {
-      this.#open.set(socket, { newest: null, sealed: false, bodyBroke: null });
+      this.#open.set(socket, { socket, newest: null, sealed: false, bodyBroke: null });
       socket.once('close', () => this.#open.delete(socket));
     });
   }
@@ -36,48 +38,48 @@ export class Connections {
     return true;
   }
 
-  /** Whether this answer has to say `Connection: close`, because the server stops or because the caller wants the end. */
+  /** Whether this answer has to say `Connection: close`, because the server stops or because its sender wants the end. */
   closesWith(res: ServerResponse, wanted: boolean): boolean {
-    const connection = res.socket === null ? undefined : this.#open.get(res.req.socket);
-    const newest = connection?.newest === res;
-    const closes = wanted || (this.#stopping && newest);
+    const connection = this.#open.get(res.req.socket);
+    const closes = wanted || (this.#stopping && connection?.newest === res);
     if (closes && connection !== undefined) connection.sealed = true;
     return closes;
   }
 
-  /** Calls `broke` if the client's bytes turn out to be broken while the body of this request is awaited; null ends that. */
+  /** Calls `broke` if the client's bytes turn out to be broken while the body of its request is awaited; null ends that. */
   awaitBody(socket: Socket, broke: (() => void) | null): void {
     const connection = this.#open.get(socket);
     if (connection !== undefined) connection.bodyBroke = broke;
   }
 
   /** The client's bytes are broken: answers under way leave first, then `farewell`, then the connection ends. */
-  break(socket: Socket, farewell: string): void {
+  break(socket: Duplex, farewell: string): void {
     const connection = this.#open.get(socket);
     if (connection === undefined || !socket.writable) {
       socket.destroy();
       return;
     }
-    const { newest, bodyBroke } = connection;
-    if (bodyBroke !== null) {
-      connection.bodyBroke = null;
-      bodyBroke();
-    } else if (newest !== null && !newest.writableFinished) {
-      if (!connection.sealed) newest.once('close', () => socket.end(farewell));
-    } else if (!connection.sealed) {
-      socket.end(farewell, () => socket.destroy());
-    }
+    const { newest, bodyBroke, sealed } = connection;
     connection.sealed = true;
+    connection.bodyBroke = null;
+    if (bodyBroke !== null) bodyBroke();
+    else if (sealed) return;
+    else if (newest === null || newest.writableFinished) socket.end(farewell, () => socket.destroy());
+    else newest.once('close', () => socket.end(farewell, () => socket.destroy()));
   }
 
   /** Closes every connection as soon as nothing is under way on it. */
   stop(): void {
     this.#stopping = true;
-    for (const [socket, { newest }] of this.#open) {
+    for (const { socket, newest } of this.#open.values()) {
       // Node counts a connection that never sent a byte as busy until its headers are overdue.
       if (socket.bytesRead === 0) socket.destroy();
       if (newest !== null && !newest.writableFinished) {
-        newest.once('close', () => setImmediate(() => this.#server.closeIdleConnections()));
+        newest.once('close', () =>
+          setImmediate(() => {
+            this.#server.closeIdleConnections();
+          }),
+        );
       }
     }
   }

@@ -62,7 +62,10 @@ export class Exchange {
       this.#ends = true;
       req.pause();
       if (this.#res.writableFinished) req.socket.destroy();
-      else this.#res.once('finish', () => req.socket.destroySoon());
+      else
+        this.#res.once('finish', () => {
+          req.socket.destroySoon();
+        });
     });
   }
 

@@ -55,7 +55,14 @@ export function headersOf(told: VerdictHeaders): string[] {
 export function verdictHeaders(verdict: Verdict, status: number, now: Instant): string[] {
   const { code, account, keyId, environment, tier, debitId, requestId, credits, retryAfter } = verdict;
   const headers = headersOf({
-    ...{ code, status, account, keyId, environment, tier, debitId, requestId },
+    code,
+    status,
+    account,
+    keyId,
+    environment,
+    tier,
+    debitId,
+    requestId,
     limitedBy: credits?.limitedBy ?? null,
     creditsConsumed: creditsConsumed(verdict),
     creditsAvailable: credits?.remaining ?? null,

@@ -32,52 +32,46 @@ export type SelfSubject = Exclude<Subject, { kind: 'key' | 'account' }>;
 export type SelfAnswer = { readonly denied: null; readonly self: Self } | { readonly denied: Verdict; readonly self: null };
 
 /** The checks that ask who somebody is. What a service or a server insists on is no reason to hide a balance from its owner. */
-const IDENTITY = new Set<DenialCode>([
-  'missing_api_key',
-  'invalid_api_key',
-  'api_key_disabled',
-  'api_key_expired',
-  'account_suspended',
-  'ip_not_allowed',
-]);
+const IDENTITY = new Set<DenialCode>(['invalid_api_key', 'api_key_disabled', 'api_key_expired', 'account_suspended', 'ip_not_allowed']);
 
 /**
  * Tells the holder of a key its tier, credits and limits, or why the key does not count. Charges and counts nothing.
  * `ip` is the client's address where it is known.
  */
 export function describeSelf(store: Store, subject: SelfSubject, ip: string | null): Promise<SelfAnswer> {
+  if (subject.kind === 'missing') return Promise.resolve(refused('missing_api_key'));
+  if (subject.kind === 'malformed') return Promise.resolve(refused('invalid_api_key'));
   return store.read(async (tx, now) => {
-    const key = subject.kind === 'digest' ? await tx.keys.byDigest(subject.digest) : null;
+    const key = await tx.keys.byDigest(subject.digest);
     const account = key === null ? null : await tx.accounts.byRef(key.accountRef);
-    const denied = denial(subject, ip, key, account, now);
-    if (denied !== null || key === null || account === null)
-      return { denied: denied ?? anonymousVerdict('invalid_api_key', null), self: null };
-    return { denied: null, self: await describe(tx, key, account, now) };
+    if (key === null || account === null) return refused('invalid_api_key');
+    const failed = failedCheck(subject, ip, key, account, now);
+    if (failed === null) return { denied: null, self: await describe(tx, key, account, now) };
+    if (failed === 'invalid_api_key') return refused(failed);
+    return refused(failed, { keyId: key.id, keyName: key.name, account: account.name, environment: key.environment });
   });
 }
 
-function denial(subject: SelfSubject, ip: string | null, key: Key | null, account: Account | null, now: Instant): Verdict | null {
-  const request: Request = {
-    ...{
-      subject,
-      service: '',
-      environment: null,
-      cost: null,
-      ip,
-      requestId: null,
-      requestIdRule: 'header',
-      dryRun: true,
-      fromShell: false,
-    },
-  };
-  const facts: Facts = {
-    ...{ service: null, key, account, tier: null, limit: null, balance: null, capSpent: 0, arrival: 0, prior: null, nextDebit: 0 },
-  };
-  const failed = CHECKS.find(([code, passes]) => IDENTITY.has(code) && !passes(request, facts, now));
-  if (failed === undefined) return null;
-  const verdict = anonymousVerdict(failed[0], null);
-  if (failed[0] === 'missing_api_key' || failed[0] === 'invalid_api_key' || key === null) return verdict;
-  return { ...verdict, keyId: key.id, keyName: key.name, account: account?.name ?? null, environment: key.environment };
+function refused(code: DenialCode, known: Partial<Verdict> = {}): SelfAnswer {
+  return { denied: { ...anonymousVerdict(code, null), ...known }, self: null };
+}
+
+/** A request for nothing, so that the checks of `decide` can be asked about the asker alone. */
+const NOTHING = {
+  service: '',
+  environment: null,
+  cost: null,
+  requestId: null,
+  requestIdRule: 'header',
+  dryRun: true,
+  fromShell: false,
+} as const;
+const NO_FACTS = { service: null, tier: null, limit: null, balance: null, capSpent: 0, arrival: 0, prior: null, nextDebit: 0 } as const;
+
+function failedCheck(subject: SelfSubject, ip: string | null, key: Key, account: Account, now: Instant): DenialCode | null {
+  const request: Request = { ...NOTHING, subject, ip };
+  const facts: Facts = { ...NO_FACTS, key, account };
+  return CHECKS.find(([code, passes]) => IDENTITY.has(code) && !passes(request, facts, now))?.[0] ?? null;
 }
 
 async function describe(tx: ReadTransaction, key: Key, account: Account, now: Instant): Promise<Self> {

@@ -1,0 +1,120 @@
+import { KeyctlError } from '../domain/error.ts';
+import { VERDICT_MESSAGE, anonymousVerdict } from '../domain/verdict.ts';
+import type { Access } from './access.ts';
+import type { Exchange } from './exchange.ts';
+import type { Metrics } from './metrics.ts';
+import { PROBLEM_OF_ERROR, sendProblem } from './problem.ts';
+import { answerQuestion } from './question.ts';
+import { answerRefund } from './refund.ts';
+import { headerValues } from './request-headers.ts';
+import { serviceInPath } from './request-target.ts';
+import { ROUTES, routeOf, type RouteName } from './routes.ts';
+import { answerSelf, type SelfDeps } from './self.ts';
+import { Verify, sendVerdict } from './verify.ts';
+
+export interface EndpointDeps extends SelfDeps {
+  readonly access: Access;
+  readonly metrics: Metrics;
+  /** The document at /openapi.json. */
+  readonly openapi: string;
+  readonly stopping: () => boolean;
+  /** Is told of every failure that was answered 503. */
+  readonly failed: (error: unknown) => void;
+}
+
+/** Takes a request to what answers it. */
+export class Endpoint {
+  readonly #deps: EndpointDeps;
+  readonly #verify: Verify;
+
+  constructor(deps: EndpointDeps) {
+    this.#deps = deps;
+    this.#verify = new Verify(deps);
+  }
+
+  /** Answers the exchange, sooner or later, and throws nothing. */
+  handle(exchange: Exchange): void {
+    const service = serviceInPath(exchange.target.path);
+    try {
+      if (!this.#wellFormed(exchange)) return;
+      if (service === null) this.#route(exchange);
+      else if (this.#deps.access.admits(exchange, ROUTES.verify.admission)) this.#verify.answer(exchange, service);
+    } catch (error) {
+      this.#fail(exchange, error);
+    }
+  }
+
+  /** RFC 9112, section 3.2: an HTTP/1.1 request names its host, once. */
+  #wellFormed(exchange: Exchange): boolean {
+    const { req } = exchange;
+    if (req.httpVersion !== '1.1' || headerValues(req.rawHeaders, 'host').length === 1) return true;
+    sendProblem(exchange, 'bad_request', 'Send exactly one Host header.');
+    return false;
+  }
+
+  #route(exchange: Exchange): void {
+    const { access } = this.#deps;
+    const found = routeOf(exchange.target.path);
+    const route = found === null ? null : ROUTES[found.name];
+    if (!access.admits(exchange, route?.admission ?? 'guarded')) return;
+    if (found === null || route === null) {
+      exchange.ignoreBody();
+      sendProblem(exchange, 'not_found', 'There is no such route.');
+      return;
+    }
+    if (!(route.methods as readonly string[]).includes(exchange.method)) {
+      exchange.ignoreBody();
+      sendProblem(exchange, 'method_not_allowed', 'The route does not take this method.', ['Allow', route.methods.join(', ')]);
+      return;
+    }
+    this.#answer(exchange, found.name, found.parameter).catch((error: unknown) => {
+      this.#fail(exchange, error);
+    });
+  }
+
+  async #answer(exchange: Exchange, name: Exclude<RouteName, 'verify'>, parameter: string): Promise<void> {
+    const { store, metrics, openapi, stopping } = this.#deps;
+    switch (name) {
+      case 'question':
+        await answerQuestion(exchange, this.#deps);
+        return;
+      case 'refund':
+        await answerRefund(exchange, store, parameter);
+        return;
+      case 'self':
+        await answerSelf(exchange, this.#deps);
+        return;
+      case 'health':
+        sendText(exchange, 'application/json', JSON.stringify({ status: 'ok' }));
+        return;
+      case 'readiness':
+        if (stopping()) throw new KeyctlError('failed', 'The server is stopping.');
+        await store.read((tx) => tx.config.prefixes());
+        sendText(exchange, 'application/json', JSON.stringify({ status: 'ok' }));
+        return;
+      case 'metrics':
+        sendText(exchange, metrics.contentType, await metrics.text());
+        return;
+      case 'openapi':
+        sendText(exchange, 'application/json', openapi);
+        return;
+    }
+  }
+
+  /** SECURITY: a failure is never an admission, and what is told of it is one of our own sentences. */
+  #fail(exchange: Exchange, error: unknown): void {
+    const code = error instanceof KeyctlError ? PROBLEM_OF_ERROR[error.code] : 'store_unavailable';
+    if (code !== 'store_unavailable') {
+      sendProblem(exchange, code, error instanceof KeyctlError ? error.message : '');
+      return;
+    }
+    this.#deps.failed(error);
+    if (serviceInPath(exchange.target.path) === null) sendProblem(exchange, code, VERDICT_MESSAGE[code]);
+    else sendVerdict(exchange, anonymousVerdict(code, null, 1), this.#deps.options, this.#deps.clock());
+  }
+}
+
+function sendText(exchange: Exchange, type: string, body: string): void {
+  exchange.ignoreBody();
+  exchange.send(200, ['Content-Type', type, 'Cache-Control', 'no-store'], body);
+}

@@ -1,0 +1,64 @@
+import type { DenialTally } from '../domain/denial-tally.ts';
+import type { Store } from '../domain/store.ts';
+import { flushUsage } from '../operations/flush-usage.ts';
+import { readCatalogue, type Catalogue } from './catalogue.ts';
+import type { After, Logger } from './options.ts';
+import { Outage } from './outage.ts';
+
+const INTERVAL_MS = 1_000;
+/** 100,000 debits a second; what is left over waits for the next one. */
+const MOST_WRITES_EACH_TIME = 20;
+const MOST_WRITES_AT_THE_END = 10_000;
+
+export interface HousekeepingDeps {
+  readonly store: Store;
+  readonly tally: DenialTally;
+  readonly after: After;
+  readonly log: Logger;
+  readonly refreshed: (catalogue: Catalogue) => void;
+}
+
+/** What the server does each second beside answering: it reads the catalogue anew, stores denials and folds usage. */
+export class Housekeeping {
+  readonly #deps: HousekeepingDeps;
+  readonly #outage: Outage;
+  #cancel: () => void = () => undefined;
+  #round: Promise<void> = Promise.resolve();
+  #stopped = false;
+
+  constructor(deps: HousekeepingDeps) {
+    this.#deps = deps;
+    this.#outage = new Outage(deps.log, {
+      down: 'usage and denials cannot be stored; they are kept in memory',
+      up: 'usage and denials are stored again',
+    });
+  }
+
+  start(): void {
+    if (this.#stopped) return;
+    this.#cancel = this.#deps.after(INTERVAL_MS, () => {
+      this.#round = this.#work(MOST_WRITES_EACH_TIME).then(() => {
+        this.start();
+      });
+    });
+  }
+
+  /** Stores what is left and resolves, also when it cannot be stored: the debits themselves are safe, and the next reader finds them. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#cancel();
+    await this.#round;
+    await this.#work(MOST_WRITES_AT_THE_END);
+  }
+
+  async #work(mostWrites: number): Promise<void> {
+    const { store, tally, refreshed } = this.#deps;
+    try {
+      if (!this.#stopped) refreshed(await readCatalogue(store));
+      await flushUsage(store, tally, mostWrites);
+      this.#outage.works();
+    } catch (error) {
+      this.#outage.failed(error);
+    }
+  }
+}

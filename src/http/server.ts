@@ -1,0 +1,154 @@
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { DenialTally } from '../domain/denial-tally.ts';
+import { Access } from './access.ts';
+import { readCatalogue, type Catalogue } from './catalogue.ts';
+import { CommitQueue } from './commit-queue.ts';
+import { Connections } from './connections.ts';
+import { Endpoint } from './endpoint.ts';
+import { Exchange } from './exchange.ts';
+import { farewell } from './farewell.ts';
+import { GuessBrake } from './guess-brake.ts';
+import { Housekeeping } from './housekeeping.ts';
+import { listen } from './listen.ts';
+import { Metrics } from './metrics.ts';
+import { openApiDocument } from './openapi.ts';
+import { checkServeOptions, type After, type Patience, type RunningServer, type ServeOptions, type ServerDeps } from './options.ts';
+import { Outage, describeError } from './outage.ts';
+import { checkAgainstCatalogue } from './start-checks.ts';
+import { Verification } from './verification.ts';
+
+const MOST_HEADER_BYTES = 16_384;
+const MOST_CONNECTIONS = 10_000;
+/** Longer than the proxies' own (nginx and Caddy: 60 s or less), so that it is they who close an idle connection. */
+const KEEP_ALIVE_MS = 65_000;
+const PATIENCE: Patience = { headersMs: 5_000, requestMs: 10_000, checkMs: 1_000, stopMs: 5_000 };
+
+const afterTimeout: After = (ms, act) => {
+  const timer = setTimeout(act, ms);
+  return () => {
+    clearTimeout(timer);
+  };
+};
+
+/**
+ * Starts the endpoint and resolves when it listens. Throws `usage` for options that cannot be meant or are not safe, `not_found` for an
+ * environment that does not exist, `conflict` when the address is taken, and what the store throws.
+ */
+export async function startServer(given: ServeOptions, deps: ServerDeps): Promise<RunningServer> {
+  const options = checkServeOptions(given);
+  const { store, log } = deps;
+  let catalogue = await readCatalogue(store);
+  checkAgainstCatalogue(options, catalogue, log);
+  const parts = assemble(options, deps, () => catalogue);
+  const housekeeping = new Housekeeping({
+    store,
+    log,
+    tally: parts.tally,
+    after: deps.after ?? afterTimeout,
+    refreshed: (read) => {
+      catalogue = read;
+    },
+  });
+  const address = await listen(parts.server, options);
+  housekeeping.start();
+  log.info({ address, version: deps.version, store: store.location }, 'listening');
+  let stopped: Promise<void> | null = null;
+  return {
+    address,
+    stop: () => {
+      stopped ??= parts.stop().then(() => housekeeping.stop());
+      return stopped;
+    },
+  };
+}
+
+function assemble(options: ServeOptions, deps: ServerDeps, catalogue: () => Catalogue) {
+  const { store, clock, log, after = afterTimeout } = deps;
+  const patience = { ...PATIENCE, ...deps.patience };
+  const outage = new Outage(log, { down: 'the store cannot settle; requests are answered 503', up: 'the store settles again' });
+  const tally = new DenialTally();
+  const brake = new GuessBrake(clock, after);
+  const queue: CommitQueue = new CommitQueue({
+    settle: (requests) => store.settle(requests),
+    stopwatch: () => performance.now(),
+    events: {
+      settled: (size, ms) => {
+        metrics.settled(size, ms);
+        outage.works();
+      },
+      failed: (error) => {
+        outage.failed(error);
+      },
+    },
+  });
+  const metrics = new Metrics(() => queue.depth);
+  const failed = (error: unknown): void => {
+    log.error(describeError(error), 'a request failed');
+  };
+  const verification = new Verification({ queue, brake, tally, metrics, clock, catalogue, failed });
+  let stopping = false;
+  const endpoint = new Endpoint({
+    options,
+    store,
+    clock,
+    catalogue,
+    verification,
+    brake,
+    metrics,
+    failed,
+    access: new Access(options),
+    openapi: JSON.stringify(openApiDocument(deps.version, options.header)),
+    stopping: () => stopping,
+  });
+  const { server, connections } = httpServer(endpoint, patience);
+
+  async function stop(): Promise<void> {
+    stopping = true;
+    log.info({}, 'stopping');
+    // What has arrived in the kernel is read first, so that it is answered rather than cut off.
+    await turnOfTheLoop();
+    await turnOfTheLoop();
+    const closed = new Promise<void>((resolve) =>
+      server.close(() => {
+        resolve();
+      }),
+    );
+    connections.stop();
+    brake.releaseAll();
+    const cancel = after(patience.stopMs, () => {
+      server.closeAllConnections();
+    });
+    await closed;
+    cancel();
+    await queue.idle();
+  }
+  return { server, tally, stop };
+}
+
+function httpServer(endpoint: Endpoint, patience: Patience) {
+  const server = createServer({
+    maxHeaderSize: MOST_HEADER_BYTES,
+    headersTimeout: patience.headersMs,
+    requestTimeout: patience.requestMs,
+    connectionsCheckingInterval: patience.checkMs,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    // The endpoint asks for the Host itself, to answer in its own form.
+    requireHostHeader: false,
+  });
+  server.maxConnections = MOST_CONNECTIONS;
+  const connections = new Connections(server);
+  const take = (req: IncomingMessage, res: ServerResponse): void => {
+    if (connections.begin(req, res)) endpoint.handle(new Exchange(req, res, connections));
+  };
+  server.on('request', take);
+  server.on('checkContinue', take);
+  server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
+    if (error.code === 'ECONNRESET') socket.destroy();
+    else connections.break(socket, farewell(error.code));
+  });
+  return { server, connections };
+}
+
+function turnOfTheLoop(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
