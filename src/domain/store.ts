@@ -116,18 +116,20 @@ export interface AccountWrites extends AccountRows {
 }
 
 export interface TierRows {
+  /** Deleted ones too: days on which accounts had them still need their credits. */
   byName(name: string): Promise<Tier | null>;
-  /** By today's credits, then name. */
+  /** Those that are not deleted, by name. */
   all(): Promise<readonly Tier[]>;
   countNamingService(service: string): Promise<number>;
 }
 
 export interface TierWrites extends TierRows {
-  insert(name: string, credits: number): Promise<void>;
+  /** A new tier. Where a deleted one had the name, its past stays what it was and the new one begins on the day `from`. */
+  insert(name: string, credits: number, from: UtcDay): Promise<void>;
   /** The tier's daily credits from a day on; entries for later days are dropped. */
   setCredits(name: string, from: UtcDay, credits: number): Promise<void>;
   setLimits(name: string, limits: ReadonlyMap<string, RateLimit>): Promise<void>;
-  delete(name: string): Promise<void>;
+  delete(name: string, at: Instant): Promise<void>;
 }
 
 export interface CatalogueRows {
@@ -170,12 +172,18 @@ export interface CreditRows {
   spending(accountRef: Ref, day: UtcDay): Promise<StoredSpending>;
   /** The stored books of many accounts on one day; idle accounts have none. */
   balances(accountRefs: readonly Ref[], day: UtcDay): Promise<ReadonlyMap<Ref, Balance>>;
+  /** The stored books of many accounts on a day and all later ones; only a clock that ran ahead has left books of later days. */
+  balancesFrom(accountRefs: readonly Ref[], day: UtcDay): Promise<readonly { readonly accountRef: Ref; readonly balance: Balance }[]>;
   /** Stored books of a day, by account, with the credits that usage counts for it. */
   booksOf(day: UtcDay, page: Page): Promise<readonly { readonly accountRef: Ref; readonly balance: Balance; readonly used: number }[]>;
   /** How many accounts have stored books on a day, by the tier that they had then. */
   countOpenedByTier(day: UtcDay): Promise<ReadonlyMap<string, number>>;
-  /** Newest first. */
-  adjustments(accountRef: Ref | null, limit: number): Promise<readonly Adjustment[]>;
+  /** Newest first; `before` is the last number of the page before. */
+  adjustments(
+    accountRef: Ref | null,
+    limit: number,
+    before?: number | null,
+  ): Promise<readonly (Adjustment & { readonly number: number })[]>;
   /** Accounts with adjustments for a day but without stored books on it. */
   adjustedIdleAccounts(day: UtcDay): Promise<readonly Ref[]>;
   capSpent(capGroup: Ref, day: UtcDay): Promise<number>;
@@ -230,7 +238,8 @@ export interface AuditEntry {
 export interface AuditFilter {
   readonly actor?: string;
   readonly action?: string;
-  readonly target?: string;
+  /** Ids or names, any of which is the target's. */
+  readonly targets?: readonly string[];
   readonly since?: Instant;
   readonly until?: Instant;
 }

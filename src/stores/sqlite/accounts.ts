@@ -44,10 +44,16 @@ export class SqliteAccounts implements AccountWrites {
   }
 
   async page(filter: AccountFilter, page: Page): Promise<readonly Account[]> {
-    const where = conditions(filter).add('ref > ?', page.after);
-    return this.#sql
-      .all<AccountRow>(`SELECT ${COLUMNS} FROM accounts ${where.text} ORDER BY ref LIMIT ?`, ...where.values, page.limit)
-      .map((row) => withTiers(this.#sql, row));
+    const rows =
+      filter.tier === undefined
+        ? this.#sql.all<AccountRow>(`SELECT ${COLUMNS} FROM accounts WHERE ref > ? ORDER BY ref LIMIT ?`, page.after, page.limit)
+        : this.#sql.all<AccountRow>(
+            // Walks the index of tiers from where the page before ended; IN would collect every account of the tier for each page.
+            `SELECT DISTINCT ${COLUMNS} FROM account_tiers held CROSS JOIN accounts ON accounts.ref = held.account_ref
+             WHERE held.tier = ? AND held.account_ref > ? AND ${TIER_ON_DAY} = ? ORDER BY held.account_ref LIMIT ?`,
+            ...[filter.tier.name, page.after, filter.tier.day, filter.tier.name, page.limit],
+          );
+    return rows.map((row) => withTiers(this.#sql, row));
   }
 
   async count(filter: AccountFilter): Promise<number> {

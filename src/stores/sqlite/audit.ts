@@ -60,12 +60,15 @@ export class SqliteAudit {
 
 function conditions(filter: AuditFilter): Conditions {
   const where = new Conditions();
-  const { actor, target } = filter;
+  const { actor, targets } = filter;
   if (actor !== undefined) where.add('(claimed_actor = ? OR os_user = ? OR sudo_user = ?)', actor, actor, actor);
   // `key` stands for key.create, key.disable and so on.
   if (filter.action !== undefined)
     where.add("(action = ? OR substr(action, 1, length(?) + 1) = ? || '.')", filter.action, filter.action, filter.action);
-  if (target !== undefined) where.add('(target_id = ? OR target_name = ?)', target, target);
+  if (targets !== undefined) {
+    const list = JSON.stringify(targets);
+    where.add('(target_id IN (SELECT value FROM json_each(?)) OR target_name IN (SELECT value FROM json_each(?)))', list, list);
+  }
   if (filter.since !== undefined) where.add('at >= ?', filter.since);
   if (filter.until !== undefined) where.add('at < ?', filter.until);
   return where;

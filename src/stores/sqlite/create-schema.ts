@@ -41,7 +41,7 @@ function fill(db: Sqlite, now: Instant, randomBytes: RandomBytes): void {
     db.prepare('INSERT INTO services (name, cost, environment) VALUES (?, ?, ?)').run(name, cost, environment);
   }
   for (const { name, dailyCredits, requestsPerSecond } of BUILT_IN_TIERS) {
-    db.prepare('INSERT INTO tiers VALUES (?)').run(name);
+    db.prepare('INSERT INTO tiers (name) VALUES (?)').run(name);
     db.prepare('INSERT INTO tier_credits VALUES (?, 0, ?)').run(name, dailyCredits);
     db.prepare("INSERT INTO tier_limits VALUES (?, '*', ?, ?)").run(name, requestsPerSecond, requestsPerSecond);
   }

@@ -4,7 +4,7 @@ import type { RunningDay, StoredSpending } from '../../domain/settle.ts';
 import type { Adjustment, ClosedDay, CreditWrites, Page } from '../../domain/store.ts';
 import type { UtcDay } from '../../domain/utc-day.ts';
 import { TIER_ON_DAY } from './accounts.ts';
-import type { Sql } from './sql.ts';
+import { Conditions, type Sql } from './sql.ts';
 
 const BALANCE = 'day, granted, adjusted, spent';
 /** Every stored book, from the hot rows and the archive; a (account, day) is in exactly one of them. */
@@ -74,6 +74,16 @@ export class SqliteCredits implements CreditWrites {
     return new Map(rows.map(({ account_ref: ref, ...balance }) => [ref, balance]));
   }
 
+  async balancesFrom(accountRefs: readonly Ref[], day: UtcDay): Promise<readonly { accountRef: Ref; balance: Balance }[]> {
+    const list = JSON.stringify(accountRefs);
+    const rows = this.#sql.all<Balance & { accountRef: Ref }>(
+      `SELECT account_ref AS accountRef, ${BALANCE} FROM running_days WHERE account_ref IN (SELECT value FROM json_each(?)) AND day >= ?
+       UNION ALL SELECT account_ref, ${BALANCE} FROM past_days WHERE day >= ? AND account_ref IN (SELECT value FROM json_each(?))`,
+      ...[list, day, day, list],
+    );
+    return rows.map(({ accountRef, ...balance }) => ({ accountRef, balance }));
+  }
+
   async booksOf(day: UtcDay, page: Page): Promise<readonly { accountRef: Ref; balance: Balance; used: number }[]> {
     const rows = this.#sql.all<Balance & { accountRef: Ref; used: number }>(
       `SELECT account_ref AS accountRef, ${BALANCE},
@@ -92,12 +102,16 @@ export class SqliteCredits implements CreditWrites {
     return new Map(rows.map((row) => [row.tier, row.n]));
   }
 
-  async adjustments(accountRef: Ref | null, limit: number): Promise<readonly Adjustment[]> {
-    const columns = 'id, at, account_ref AS accountRef, day, amount, reason, actor';
-    return this.#sql.all<Adjustment>(
-      `SELECT ${columns} FROM adjustments WHERE account_ref = ifnull(?, account_ref) ORDER BY number DESC LIMIT ?`,
-      ...[accountRef, limit],
-    );
+  async adjustments(
+    accountRef: Ref | null,
+    limit: number,
+    before: number | null = null,
+  ): Promise<readonly (Adjustment & { number: number })[]> {
+    const where = new Conditions();
+    if (accountRef !== null) where.add('account_ref = ?', accountRef);
+    if (before !== null) where.add('number < ?', before);
+    const columns = 'number, id, at, account_ref AS accountRef, day, amount, reason, actor';
+    return this.#sql.all(`SELECT ${columns} FROM adjustments ${where.text} ORDER BY number DESC LIMIT ?`, ...where.values, limit);
   }
 
   async adjustedIdleAccounts(day: UtcDay): Promise<readonly Ref[]> {

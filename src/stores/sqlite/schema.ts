@@ -44,7 +44,7 @@ CREATE TABLE services (
 ) STRICT;
 CREATE UNIQUE INDEX services_live_name ON services (name) WHERE deleted_at IS NULL;
 
-CREATE TABLE tiers (name TEXT PRIMARY KEY) STRICT;
+CREATE TABLE tiers (name TEXT PRIMARY KEY, deleted_at INTEGER) STRICT;
 CREATE TABLE tier_credits (
   tier TEXT NOT NULL REFERENCES tiers (name) ON DELETE CASCADE,
   from_day INTEGER NOT NULL,

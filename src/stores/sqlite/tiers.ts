@@ -1,7 +1,7 @@
 import type { CreditsFrom, Tier } from '../../domain/entities.ts';
 import type { RateLimit } from '../../domain/rate-limit.ts';
 import type { TierWrites } from '../../domain/store.ts';
-import type { UtcDay } from '../../domain/utc-day.ts';
+import type { Instant, UtcDay } from '../../domain/utc-day.ts';
 import type { Sql } from './sql.ts';
 
 export function tierByName(sql: Sql, name: string): Tier | null {
@@ -26,18 +26,22 @@ export class SqliteTiers implements TierWrites {
   }
 
   async all(): Promise<readonly Tier[]> {
-    const names = this.#sql.all<{ name: string }>(
-      'SELECT tier AS name FROM tier_credits GROUP BY tier ORDER BY (SELECT credits FROM tier_credits c WHERE c.tier = tier_credits.tier ORDER BY from_day DESC LIMIT 1), tier',
-    );
+    const names = this.#sql.all<{ name: string }>('SELECT name FROM tiers WHERE deleted_at IS NULL ORDER BY name');
     return names.map(({ name }) => tierByName(this.#sql, name)).filter((tier) => tier !== null);
   }
 
   async countNamingService(service: string): Promise<number> {
-    return this.#sql.number('SELECT count(*) AS n FROM tier_limits WHERE service = ?', service);
+    const text = 'SELECT count(*) AS n FROM tier_limits WHERE service = ? AND tier IN (SELECT name FROM tiers WHERE deleted_at IS NULL)';
+    return this.#sql.number(text, service);
   }
 
-  async insert(name: string, credits: number): Promise<void> {
-    this.#sql.run('INSERT INTO tiers VALUES (?)', name);
+  async insert(name: string, credits: number, from: UtcDay): Promise<void> {
+    if (this.#sql.run('UPDATE tiers SET deleted_at = NULL WHERE name = ? AND deleted_at IS NOT NULL', name) === 1) {
+      await this.setCredits(name, from, credits);
+      await this.setLimits(name, new Map());
+      return;
+    }
+    this.#sql.run('INSERT INTO tiers (name) VALUES (?)', name);
     this.#sql.run('INSERT INTO tier_credits VALUES (?, 0, ?)', name, credits);
   }
 
@@ -53,7 +57,7 @@ export class SqliteTiers implements TierWrites {
     }
   }
 
-  async delete(name: string): Promise<void> {
-    this.#sql.run('DELETE FROM tiers WHERE name = ?', name);
+  async delete(name: string, at: Instant): Promise<void> {
+    this.#sql.run('UPDATE tiers SET deleted_at = ? WHERE name = ?', at, name);
   }
 }
