@@ -172,8 +172,10 @@ export interface CreditRows {
   spending(accountRef: Ref, day: UtcDay): Promise<StoredSpending>;
   /** The stored books of many accounts on one day; idle accounts have none. */
   balances(accountRefs: readonly Ref[], day: UtcDay): Promise<ReadonlyMap<Ref, Balance>>;
-  /** The stored books of many accounts on a day and all later ones; only a clock that ran ahead has left books of later days. */
-  balancesFrom(accountRefs: readonly Ref[], day: UtcDay): Promise<readonly { readonly accountRef: Ref; readonly balance: Balance }[]>;
+  /** An account's stored books of a day and all later ones, ascending; only a clock that ran ahead has left books of later days. */
+  balancesFrom(accountRef: Ref, day: UtcDay): Promise<readonly Balance[]>;
+  /** The days, from one on, of which any account has stored books; ascending. */
+  storedDays(from: UtcDay): Promise<readonly UtcDay[]>;
   /** Stored books of a day, by account, with the credits that usage counts for it. */
   booksOf(day: UtcDay, page: Page): Promise<readonly { readonly accountRef: Ref; readonly balance: Balance; readonly used: number }[]>;
   /** How many accounts have stored books on a day, by the tier that they had then. */

@@ -74,14 +74,13 @@ export class SqliteCredits implements CreditWrites {
     return new Map(rows.map(({ account_ref: ref, ...balance }) => [ref, balance]));
   }
 
-  async balancesFrom(accountRefs: readonly Ref[], day: UtcDay): Promise<readonly { accountRef: Ref; balance: Balance }[]> {
-    const list = JSON.stringify(accountRefs);
-    const rows = this.#sql.all<Balance & { accountRef: Ref }>(
-      `SELECT account_ref AS accountRef, ${BALANCE} FROM running_days WHERE account_ref IN (SELECT value FROM json_each(?)) AND day >= ?
-       UNION ALL SELECT account_ref, ${BALANCE} FROM past_days WHERE day >= ? AND account_ref IN (SELECT value FROM json_each(?))`,
-      ...[list, day, day, list],
-    );
-    return rows.map(({ accountRef, ...balance }) => ({ accountRef, balance }));
+  async balancesFrom(accountRef: Ref, day: UtcDay): Promise<readonly Balance[]> {
+    return this.#sql.all<Balance>(`SELECT ${BALANCE} FROM ${BOOKS} WHERE account_ref = ? AND day >= ? ORDER BY day`, accountRef, day);
+  }
+
+  async storedDays(from: UtcDay): Promise<readonly UtcDay[]> {
+    const rows = this.#sql.all<{ day: UtcDay }>(`SELECT DISTINCT day FROM ${BOOKS} WHERE day >= ? ORDER BY day`, from);
+    return rows.map((row) => row.day);
   }
 
   async booksOf(day: UtcDay, page: Page): Promise<readonly { accountRef: Ref; balance: Balance; used: number }[]> {
