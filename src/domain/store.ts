@@ -1,12 +1,15 @@
-import type { Balance } from './credits.ts';
+import type { CreditRows, CreditWrites } from './books.ts';
 import type { Request } from './decide.ts';
 import type { Account, Environment, Key, KeyStatus, Ref, Service, Tier } from './entities.ts';
+import type { Page } from './page.ts';
 import type { RateLimit } from './rate-limit.ts';
-import type { Preview, StoredSpending } from './settle.ts';
+import type { Preview } from './settle.ts';
 import type { DebitRows, DebitWrites, UsageRows, UsageWrites } from './traffic.ts';
 import type { Instant, UtcDay, UtcHour } from './utc-day.ts';
 import type { Verdict } from './verdict.ts';
 
+export type * from './books.ts';
+export type * from './page.ts';
 export type * from './traffic.ts';
 
 /**
@@ -35,12 +38,6 @@ export interface Store {
   close(): Promise<void>;
 }
 
-/** Keyset pages: `after` is the last ref of the page before. */
-export interface Page {
-  readonly after: Ref;
-  readonly limit: number;
-}
-
 export interface KeyFilter {
   readonly accountRef?: Ref;
   readonly environment?: string;
@@ -51,6 +48,8 @@ export interface KeyFilter {
   readonly search?: string;
   /** Neither used nor created since. */
   readonly unusedSince?: Instant;
+  /** Ends after `now`, and by then. */
+  readonly expiresBy?: Instant;
 }
 
 export type NewKey = Omit<Key, 'ref' | 'capGroup'> & { readonly capGroup: Ref | null };
@@ -73,6 +72,7 @@ export interface KeyRows {
   /** Oldest first. */
   page(filter: KeyFilter, page: Page): Promise<readonly Key[]>;
   count(filter: KeyFilter): Promise<number>;
+  countByStatus(now: Instant): Promise<Readonly<Record<KeyStatus, number>>>;
   /** Live keys that name the service among those they may call. */
   countNamingService(service: string): Promise<number>;
   countInEnvironment(environment: string): Promise<number>;
@@ -98,6 +98,8 @@ export interface AccountRows {
   /** Oldest first. */
   page(filter: AccountFilter, page: Page): Promise<readonly Account[]>;
   count(filter: AccountFilter): Promise<number>;
+  /** The ref of the newest account. */
+  lastRef(): Promise<Ref>;
   /** How many accounts that existed before the end of `day` had each tier on it. */
   countByTier(day: UtcDay): Promise<ReadonlyMap<string, number>>;
   /** How many accounts have the tier on `day` or are waiting for it. */
@@ -135,6 +137,8 @@ export interface TierWrites extends TierRows {
 export interface CatalogueRows {
   /** Live services by name. */
   services(): Promise<readonly Service[]>;
+  /** Deleted ones too, which past usage still names; several may have had one name. Oldest first. */
+  servicesEver(): Promise<readonly Service[]>;
   environments(): Promise<readonly Environment[]>;
 }
 
@@ -145,61 +149,6 @@ export interface CatalogueWrites extends CatalogueRows {
   deleteService(ref: Ref, at: Instant): Promise<void>;
   insertEnvironment(environment: Environment): Promise<void>;
   deleteEnvironment(name: string): Promise<void>;
-}
-
-/** Credits that an operator gave or took on one account and day. */
-export interface Adjustment {
-  readonly id: string;
-  readonly at: Instant;
-  readonly accountRef: Ref;
-  readonly day: UtcDay;
-  readonly amount: number;
-  readonly reason: string;
-  readonly actor: string;
-}
-
-/** A closed day's proved sums over all accounts that spent, or were adjusted, on it. */
-export interface ClosedDay {
-  readonly day: UtcDay;
-  readonly closedAt: Instant;
-  readonly accounts: number;
-  readonly granted: number;
-  readonly adjusted: number;
-  readonly spent: number;
-}
-
-export interface CreditRows {
-  spending(accountRef: Ref, day: UtcDay): Promise<StoredSpending>;
-  /** The stored books of many accounts on one day; idle accounts have none. */
-  balances(accountRefs: readonly Ref[], day: UtcDay): Promise<ReadonlyMap<Ref, Balance>>;
-  /** An account's stored books of a day and all later ones, ascending; only a clock that ran ahead has left books of later days. */
-  balancesFrom(accountRef: Ref, day: UtcDay): Promise<readonly Balance[]>;
-  /** The days, from one on, of which any account has stored books; ascending. */
-  storedDays(from: UtcDay): Promise<readonly UtcDay[]>;
-  /** Stored books of a day, by account, with the credits that usage counts for it. */
-  booksOf(day: UtcDay, page: Page): Promise<readonly { readonly accountRef: Ref; readonly balance: Balance; readonly used: number }[]>;
-  /** How many accounts have stored books on a day, by the tier that they had then. */
-  countOpenedByTier(day: UtcDay): Promise<ReadonlyMap<string, number>>;
-  /** Newest first; `before` is the last number of the page before. */
-  adjustments(
-    accountRef: Ref | null,
-    limit: number,
-    before?: number | null,
-  ): Promise<readonly (Adjustment & { readonly number: number })[]>;
-  /** Accounts with adjustments for a day but without stored books on it. */
-  adjustedIdleAccounts(day: UtcDay): Promise<readonly Ref[]>;
-  capSpent(capGroup: Ref, day: UtcDay): Promise<number>;
-  /** The last day that was closed; every day before it is closed as well. */
-  closedThrough(): Promise<UtcDay>;
-  closedDays(from: UtcDay): Promise<readonly ClosedDay[]>;
-}
-
-export interface CreditWrites extends CreditRows {
-  /** Stores an account's books of a day, wherever that day's row is; corrects the sums of a day already closed. */
-  write(accountRef: Ref, balance: Balance): Promise<void>;
-  insertAdjustment(adjustment: Adjustment): Promise<void>;
-  setCapSpent(capGroup: Ref, day: UtcDay, spent: number): Promise<void>;
-  closeDay(closed: ClosedDay): Promise<void>;
 }
 
 /** Before what each kind of row may go. */

@@ -28,10 +28,18 @@ export interface TrafficFilter {
   readonly until?: Instant;
 }
 
+export interface DebitFilter extends TrafficFilter {
+  readonly requestId?: string;
+}
+
 export interface DebitRows {
   byNumber(number: DebitNumber): Promise<Debit | null>;
   /** Newest first; `before` is the last number of the page before. */
-  page(filter: TrafficFilter & { readonly requestId?: string }, before: DebitNumber | null, limit: number): Promise<readonly Debit[]>;
+  page(filter: DebitFilter, before: DebitNumber | null, limit: number): Promise<readonly Debit[]>;
+  /** Oldest first, from the debit after `after` on: for following. */
+  since(filter: DebitFilter, after: DebitNumber, limit: number): Promise<readonly Debit[]>;
+  /** How many there are, counted up to `most`. */
+  count(filter: DebitFilter, most: number): Promise<number>;
   newestAt(): Promise<Instant | null>;
 }
 
@@ -42,6 +50,8 @@ export interface DebitWrites extends DebitRows {
 
 /** Denied requests of one minute that are alike. Nulls where the key, and so the account, is unknown. */
 export interface Denial {
+  /** Rises in the order in which denials were stored, which is not exactly that of their times. */
+  readonly number: number;
   readonly at: Instant;
   readonly accountRef: Ref | null;
   readonly account: string | null;
@@ -64,6 +74,10 @@ export interface CountedDenial {
   readonly ip: string | null;
   readonly requestId: string | null;
   readonly count: number;
+}
+
+export interface DenialFilter extends DebitFilter {
+  readonly code?: DenialCode;
 }
 
 export type UsageBucket = 'hour' | 'day' | 'account' | 'key' | 'service' | 'code';
@@ -95,8 +109,12 @@ export interface UsageRows {
     keyRefs: readonly Ref[],
     day: UtcDay,
   ): Promise<ReadonlyMap<Ref, { requests: number; credits: number; lastUsedAt: Instant | null }>>;
-  /** Newest first. */
-  denials(filter: TrafficFilter & { readonly code?: DenialCode }, limit: number): Promise<readonly Denial[]>;
+  /** Newest first; `before` is the last denial of the page before. */
+  denials(filter: DenialFilter, limit: number, before?: Pick<Denial, 'at' | 'number'> | null): Promise<readonly Denial[]>;
+  /** In the order in which they were stored, from the one after `after` on: for following. */
+  denialsSince(filter: DenialFilter, after: number, limit: number): Promise<readonly Denial[]>;
+  /** How many rows of denials there are, counted up to `most`. */
+  countDenials(filter: DenialFilter, most: number): Promise<number>;
 }
 
 export interface UsageWrites extends UsageRows {

@@ -159,9 +159,7 @@ describe.each(STORE_KINDS)('settling on $name', (kind) => {
     const account = await addAccount(opened.store, 'acme');
     const key = await addKey(opened.store, account);
     const today = dayOf(opened.clock.now);
-    await opened.store.write((tx, now) =>
-      tx.credits.closeDay({ day: today, closedAt: now, accounts: 0, granted: 0, adjusted: 0, spent: 0 }),
-    );
+    await opened.store.write((tx, now) => tx.credits.closeDay(today, now));
     await opened.store.settle([requestBy(key), requestBy(key)]);
     await settleOne(opened.store, requestBy(key));
     const [closed] = await opened.store.read((tx) => tx.credits.closedDays(today));

@@ -61,6 +61,10 @@ export class SqliteAccounts implements AccountWrites {
     return this.#sql.number(`SELECT count(*) AS n FROM accounts ${where.text}`, ...where.values);
   }
 
+  async lastRef(): Promise<Ref> {
+    return this.#sql.number('SELECT max(ref) AS n FROM accounts');
+  }
+
   async countByTier(day: UtcDay): Promise<ReadonlyMap<string, number>> {
     const rows = this.#sql.all<{ tier: string; n: number }>(
       `SELECT ${TIER_ON_DAY} AS tier, count(*) AS n FROM accounts WHERE created_at < ? GROUP BY 1`,

@@ -18,6 +18,10 @@ export class SqliteCatalogue implements CatalogueWrites {
     return liveServices(this.#sql);
   }
 
+  async servicesEver(): Promise<readonly Service[]> {
+    return this.#sql.all<Service>('SELECT ref, name, cost, environment FROM services ORDER BY ref');
+  }
+
   async environments(): Promise<readonly Environment[]> {
     return this.#sql.all<Environment>('SELECT name, code FROM environments ORDER BY rowid');
   }

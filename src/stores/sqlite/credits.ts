@@ -1,14 +1,12 @@
 import type { Balance } from '../../domain/credits.ts';
 import type { Ref } from '../../domain/entities.ts';
 import type { RunningDay, StoredSpending } from '../../domain/settle.ts';
-import type { Adjustment, ClosedDay, CreditWrites, Page } from '../../domain/store.ts';
-import type { UtcDay } from '../../domain/utc-day.ts';
-import { TIER_ON_DAY } from './accounts.ts';
+import type { AccountBooks, Adjustment, ClosedDay, CreditWrites, DaySums, Page, RefRange, UsedBooks } from '../../domain/store.ts';
+import type { Instant, UtcDay } from '../../domain/utc-day.ts';
+import * as sums from './day-sums.ts';
 import { Conditions, type Sql } from './sql.ts';
 
 const BALANCE = 'day, granted, adjusted, spent';
-/** Every stored book, from the hot rows and the archive; a (account, day) is in exactly one of them. */
-const BOOKS = `(SELECT account_ref, ${BALANCE} FROM running_days UNION ALL SELECT account_ref, ${BALANCE} FROM past_days)`;
 
 interface RunningRow extends Balance {
   readonly arrivals: string;
@@ -41,18 +39,6 @@ export function storedSpending(sql: Sql, accountRef: Ref, day: UtcDay): StoredSp
   return { running, archived, adjusted };
 }
 
-/** What a change of stored books adds to the sums of their day, where that day is closed already. */
-export function correctClosedDay(sql: Sql, day: UtcDay, before: Balance | null, after: Balance): void {
-  sql.run(
-    'UPDATE closed_days SET accounts = accounts + ?, granted = granted + ?, adjusted = adjusted + ?, spent = spent + ? WHERE day = ?',
-    before === null ? 1 : 0,
-    after.granted - (before?.granted ?? 0),
-    after.adjusted - (before?.adjusted ?? 0),
-    after.spent - (before?.spent ?? 0),
-    day,
-  );
-}
-
 export class SqliteCredits implements CreditWrites {
   readonly #sql: Sql;
 
@@ -75,30 +61,31 @@ export class SqliteCredits implements CreditWrites {
   }
 
   async balancesFrom(accountRef: Ref, day: UtcDay): Promise<readonly Balance[]> {
-    return this.#sql.all<Balance>(`SELECT ${BALANCE} FROM ${BOOKS} WHERE account_ref = ? AND day >= ? ORDER BY day`, accountRef, day);
+    return this.#sql.all<Balance>(`SELECT ${BALANCE} FROM ${sums.BOOKS} WHERE account_ref = ? AND day >= ? ORDER BY day`, accountRef, day);
   }
 
   async storedDays(from: UtcDay): Promise<readonly UtcDay[]> {
-    const rows = this.#sql.all<{ day: UtcDay }>(`SELECT DISTINCT day FROM ${BOOKS} WHERE day >= ? ORDER BY day`, from);
-    return rows.map((row) => row.day);
+    return sums.storedDays(this.#sql, from);
   }
 
-  async booksOf(day: UtcDay, page: Page): Promise<readonly { accountRef: Ref; balance: Balance; used: number }[]> {
-    const rows = this.#sql.all<Balance & { accountRef: Ref; used: number }>(
-      `SELECT account_ref AS accountRef, ${BALANCE},
-         ifnull((SELECT sum(credits) FROM usage_days u WHERE u.day = b.day AND u.account_ref = b.account_ref), 0) AS used
-       FROM ${BOOKS} b WHERE day = ? AND account_ref > ? ORDER BY account_ref LIMIT ?`,
-      ...[day, page.after, page.limit],
-    );
-    return rows.map(({ accountRef, used, ...balance }) => ({ accountRef, balance, used }));
+  async booksOf(day: UtcDay, page: Page): Promise<readonly UsedBooks[]> {
+    return sums.booksOf(this.#sql, day, page);
+  }
+
+  async booksIn(day: UtcDay, refs: RefRange): Promise<readonly UsedBooks[]> {
+    return sums.booksIn(this.#sql, day, refs);
+  }
+
+  async sumsOf(day: UtcDay): Promise<DaySums> {
+    return sums.sumsOf(this.#sql, day);
+  }
+
+  async busiest(day: UtcDay, limit: number): Promise<readonly AccountBooks[]> {
+    return sums.busiest(this.#sql, day, limit);
   }
 
   async countOpenedByTier(day: UtcDay): Promise<ReadonlyMap<string, number>> {
-    const rows = this.#sql.all<{ tier: string; n: number }>(
-      `SELECT ${TIER_ON_DAY} AS tier, count(*) AS n FROM ${BOOKS} b JOIN accounts ON accounts.ref = b.account_ref WHERE b.day = ? GROUP BY 1`,
-      ...[day, day],
-    );
-    return new Map(rows.map((row) => [row.tier, row.n]));
+    return sums.countOpenedByTier(this.#sql, day);
   }
 
   async adjustments(
@@ -113,12 +100,8 @@ export class SqliteCredits implements CreditWrites {
     return this.#sql.all(`SELECT ${columns} FROM adjustments ${where.text} ORDER BY number DESC LIMIT ?`, ...where.values, limit);
   }
 
-  async adjustedIdleAccounts(day: UtcDay): Promise<readonly Ref[]> {
-    const rows = this.#sql.all<{ ref: Ref }>(
-      `SELECT DISTINCT account_ref AS ref FROM adjustments WHERE day = ? AND account_ref NOT IN (SELECT account_ref FROM ${BOOKS} b WHERE b.day = ?)`,
-      ...[day, day],
-    );
-    return rows.map((row) => row.ref);
+  async adjustedIdle(from: UtcDay, until: UtcDay): Promise<readonly { accountRef: Ref; day: UtcDay }[]> {
+    return sums.adjustedIdle(this.#sql, from, until);
   }
 
   async capSpent(capGroup: Ref, day: UtcDay): Promise<number> {
@@ -130,8 +113,11 @@ export class SqliteCredits implements CreditWrites {
   }
 
   async closedDays(from: UtcDay): Promise<readonly ClosedDay[]> {
-    const columns = 'day, closed_at AS closedAt, accounts, granted, adjusted, spent';
-    return this.#sql.all<ClosedDay>(`SELECT ${columns} FROM closed_days WHERE day >= ? ORDER BY day`, from);
+    return sums.closedDays(this.#sql, from);
+  }
+
+  async countedThrough(day: UtcDay): Promise<Ref> {
+    return sums.countedThrough(this.#sql, day);
   }
 
   async write(accountRef: Ref, balance: Balance): Promise<void> {
@@ -142,7 +128,7 @@ export class SqliteCredits implements CreditWrites {
       // Not in the hot row: the archive takes it, and the next settle of that day fetches it from there.
       this.#sql.run('INSERT OR REPLACE INTO past_days VALUES (?, ?, ?, ?, ?)', balance.day, accountRef, ...values);
     }
-    correctClosedDay(this.#sql, balance.day, before, balance);
+    sums.correctSums(this.#sql, balance.day, accountRef, before, balance);
   }
 
   async insertAdjustment(adjustment: Adjustment): Promise<void> {
@@ -157,9 +143,11 @@ export class SqliteCredits implements CreditWrites {
     this.#sql.run('INSERT OR REPLACE INTO cap_spending VALUES (?, ?, ?)', capGroup, day, spent);
   }
 
-  async closeDay(closed: ClosedDay): Promise<void> {
-    const { day, closedAt, accounts, granted, adjusted, spent } = closed;
-    this.#sql.run('INSERT OR REPLACE INTO closed_days VALUES (?, ?, ?, ?, ?, ?)', day, closedAt, accounts, granted, adjusted, spent);
-    this.#sql.run('UPDATE state SET closed_through = max(closed_through, ?)', day);
+  async countBooks(day: UtcDay, refs: RefRange): Promise<void> {
+    sums.countBooks(this.#sql, day, refs);
+  }
+
+  async closeDay(day: UtcDay, at: Instant): Promise<void> {
+    sums.closeDay(this.#sql, day, at);
   }
 }

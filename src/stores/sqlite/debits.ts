@@ -1,5 +1,5 @@
 import { firstDebitNumber, type DebitNumber } from '../../domain/debit.ts';
-import type { Debit, DebitWrites, TrafficFilter } from '../../domain/store.ts';
+import type { Debit, DebitFilter, DebitWrites } from '../../domain/store.ts';
 import { hourOf, dayOf, type Instant } from '../../domain/utc-day.ts';
 import { Conditions, type Sql } from './sql.ts';
 
@@ -18,22 +18,20 @@ export class SqliteDebits implements DebitWrites {
     return this.#sql.get<Debit>(`${SELECT} WHERE d.number = ?`, number) ?? null;
   }
 
-  async page(
-    filter: TrafficFilter & { readonly requestId?: string },
-    before: DebitNumber | null,
-    limit: number,
-  ): Promise<readonly Debit[]> {
-    const where = new Conditions();
+  async page(filter: DebitFilter, before: DebitNumber | null, limit: number): Promise<readonly Debit[]> {
+    const where = conditions(filter);
     if (before !== null) where.add('d.number < ?', before);
-    if (filter.since !== undefined) where.add('d.number >= ? AND d.at >= ?', firstDebitNumber(filter.since), filter.since);
-    if (filter.until !== undefined) {
-      // A clock that stepped back leaves debits whose number is ahead of their time, by no more than the store has noted.
-      where.add('d.number < ? + (SELECT ahead_micros FROM state) AND d.at < ?', firstDebitNumber(filter.until), filter.until);
-    }
-    if (filter.accountRef !== undefined) where.add('d.account_ref = ?', filter.accountRef);
-    if (filter.keyRef !== undefined) where.add('d.key_ref = ?', filter.keyRef);
-    if (filter.requestId !== undefined) where.add('d.request_id = ?', filter.requestId);
     return this.#sql.all<Debit>(`${SELECT} ${where.text} ORDER BY d.number DESC LIMIT ?`, ...where.values, limit);
+  }
+
+  async since(filter: DebitFilter, after: DebitNumber, limit: number): Promise<readonly Debit[]> {
+    const where = conditions(filter).add('d.number > ?', after);
+    return this.#sql.all<Debit>(`${SELECT} ${where.text} ORDER BY d.number LIMIT ?`, ...where.values, limit);
+  }
+
+  async count(filter: DebitFilter, most: number): Promise<number> {
+    const where = conditions(filter);
+    return this.#sql.number(`SELECT count(*) AS n FROM (SELECT 1 FROM debits d ${where.text} LIMIT ?)`, ...where.values, most);
   }
 
   async newestAt(): Promise<Instant | null> {
@@ -52,4 +50,17 @@ export class SqliteDebits implements DebitWrites {
     this.#sql.run(`UPDATE usage_hours SET credits = credits - ? WHERE hour = ? AND ${key}`, debit.cost, hourOf(debit.at), ...refs);
     this.#sql.run(`UPDATE usage_days SET credits = credits - ? WHERE day = ? AND ${key}`, debit.cost, dayOf(debit.at), ...refs);
   }
+}
+
+function conditions(filter: DebitFilter): Conditions {
+  const where = new Conditions();
+  if (filter.since !== undefined) where.add('d.number >= ? AND d.at >= ?', firstDebitNumber(filter.since), filter.since);
+  if (filter.until !== undefined) {
+    // A clock that stepped back leaves debits whose number is ahead of their time, by no more than the store has noted.
+    where.add('d.number < ? + (SELECT ahead_micros FROM state) AND d.at < ?', firstDebitNumber(filter.until), filter.until);
+  }
+  if (filter.accountRef !== undefined) where.add('d.account_ref = ?', filter.accountRef);
+  if (filter.keyRef !== undefined) where.add('d.key_ref = ?', filter.keyRef);
+  if (filter.requestId !== undefined) where.add('d.request_id = ?', filter.requestId);
+  return where;
 }

@@ -1,5 +1,6 @@
-import type { Key, Ref } from '../../domain/entities.ts';
+import type { Key, KeyStatus, Ref } from '../../domain/entities.ts';
 import type { KeyFilter, KeyPatch, KeyWrites, NewKey, Page } from '../../domain/store.ts';
+import type { Instant } from '../../domain/utc-day.ts';
 import { assignments, Conditions, type Sql } from './sql.ts';
 
 const COLUMNS = `ref, id, account_ref AS accountRef, name, environment, lower(hex(digest)) AS digest, mask, note,
@@ -67,6 +68,15 @@ export class SqliteKeys implements KeyWrites {
     return this.#sql.number(`SELECT count(*) AS n FROM keys ${where.text}`, ...where.values);
   }
 
+  async countByStatus(now: Instant): Promise<Readonly<Record<KeyStatus, number>>> {
+    const rows = this.#sql.all<{ status: KeyStatus; n: number }>(
+      `SELECT CASE WHEN deleted_at IS NOT NULL THEN 'deleted' WHEN disabled_at IS NOT NULL THEN 'disabled'
+         WHEN expires_at <= ? THEN 'expired' ELSE 'active' END AS status, count(*) AS n FROM keys GROUP BY 1`,
+      now,
+    );
+    return { active: 0, disabled: 0, expired: 0, deleted: 0, ...Object.fromEntries(rows.map(({ status, n }) => [status, n])) };
+  }
+
   async countNamingService(service: string): Promise<number> {
     const text =
       'SELECT count(*) AS n FROM keys WHERE deleted_at IS NULL AND EXISTS (SELECT 1 FROM json_each(keys.services) WHERE value = ?)';
@@ -131,6 +141,7 @@ function conditions(filter: KeyFilter): Conditions {
       filter.unusedSince,
     );
   }
+  if (filter.expiresBy !== undefined) where.add('expires_at > ? AND expires_at <= ?', filter.now, filter.expiresBy);
   if (filter.status === undefined) return where;
   switch (filter.status) {
     case 'not-deleted':

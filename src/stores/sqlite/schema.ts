@@ -26,7 +26,8 @@ CREATE TABLE state (
   generation INTEGER NOT NULL,
   folded_through INTEGER NOT NULL,
   ahead_micros INTEGER NOT NULL,
-  closed_through INTEGER NOT NULL
+  closed_through INTEGER NOT NULL,
+  counting_day INTEGER NOT NULL
 ) STRICT;
 
 CREATE TABLE config (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
@@ -126,7 +127,8 @@ CREATE TABLE closed_days (
   accounts INTEGER NOT NULL,
   granted INTEGER NOT NULL,
   adjusted INTEGER NOT NULL,
-  spent INTEGER NOT NULL
+  spent INTEGER NOT NULL,
+  counted_through INTEGER NOT NULL
 ) STRICT;
 CREATE TABLE cap_spending (
   cap_group INTEGER NOT NULL,

@@ -23,6 +23,7 @@ import type { Verdict } from '../../domain/verdict.ts';
 import { accountByRef } from './accounts.ts';
 import { liveServices } from './catalogue.ts';
 import { arrivalsText, storedSpending } from './credits.ts';
+import { correctSums } from './day-sums.ts';
 import { keyByDigest, keyByRef } from './keys.ts';
 import type { Sql } from './sql.ts';
 import { tierByName } from './tiers.ts';
@@ -32,6 +33,8 @@ interface State {
   readonly foldedThrough: number;
   readonly aheadMicros: number;
   readonly closedThrough: UtcDay;
+  /** The day whose books are being counted, or 0. */
+  readonly countingDay: UtcDay;
 }
 
 /** How many keys and accounts are remembered; beyond it everything is read again, which is correct and only slower. */
@@ -83,7 +86,7 @@ export class SqliteSettling implements SettlingRows {
 
   #state(): State {
     const text =
-      'SELECT generation, folded_through AS foldedThrough, ahead_micros AS aheadMicros, closed_through AS closedThrough FROM state';
+      'SELECT generation, folded_through AS foldedThrough, ahead_micros AS aheadMicros, closed_through AS closedThrough, counting_day AS countingDay FROM state';
     const state = this.#sql.get<State>(text);
     if (state === undefined) throw new RangeError('a store without its state row');
     return state;
@@ -115,7 +118,7 @@ export class SqliteSettling implements SettlingRows {
     const ahead = (settlement.debits.at(-1)?.number ?? 0) - firstDebitNumber(now);
     if (ahead > state.aheadMicros) this.#sql.run('UPDATE state SET ahead_micros = ?', ahead);
     const day = dayOf(now);
-    if (day <= state.closedThrough) this.#correctClosedDay(settlement.accounts, day);
+    if (day <= state.closedThrough || day === state.countingDay) this.#correctClosedDay(settlement.accounts, day);
   }
 
   #writeAccount({ accountRef, running, displaced, fromArchive }: AccountChange): void {
@@ -149,11 +152,9 @@ export class SqliteSettling implements SettlingRows {
 
   /** A clock that ran ahead closed this day too early: what is spent on it now belongs to its sums. */
   #correctClosedDay(changes: readonly AccountChange[], day: UtcDay): void {
-    for (const { running, opened, spent } of changes) {
-      this.#sql.run(
-        'UPDATE closed_days SET accounts = accounts + ?, granted = granted + ?, adjusted = adjusted + ?, spent = spent + ? WHERE day = ?',
-        ...[opened ? 1 : 0, opened ? running.balance.granted : 0, opened ? running.balance.adjusted : 0, spent, day],
-      );
+    for (const { accountRef, running, opened, spent } of changes) {
+      const { balance } = running;
+      correctSums(this.#sql, day, accountRef, opened ? null : { ...balance, spent: balance.spent - spent }, balance);
     }
   }
 

@@ -1,7 +1,8 @@
 import type { Ref } from '../../domain/entities.ts';
-import type { CountedDenial, Denial, TrafficFilter, UsageBucket, UsageQuery, UsageSum, UsageWrites } from '../../domain/store.ts';
+import type { CountedDenial, Denial, DenialFilter, UsageBucket, UsageQuery, UsageSum, UsageWrites } from '../../domain/store.ts';
 import { dayOf, hourOf, type Instant, type UtcDay } from '../../domain/utc-day.ts';
 import type { DenialCode } from '../../domain/verdict.ts';
+import { countDenied, deniedPage, deniedSince } from './denials.ts';
 import { Conditions, type Sql } from './sql.ts';
 
 /** What a debit adds to usage: a refunded one was a request, but spent nothing. */
@@ -84,21 +85,16 @@ export class SqliteUsage implements UsageWrites {
     return new Map(rows.map(({ ref, ...usage }) => [ref, usage]));
   }
 
-  async denials(filter: TrafficFilter & { readonly code?: DenialCode }, limit: number): Promise<readonly Denial[]> {
-    const where = new Conditions();
-    if (filter.since !== undefined) where.add('d.at >= ?', filter.since);
-    if (filter.until !== undefined) where.add('d.at < ?', filter.until);
-    if (filter.accountRef !== undefined) where.add('d.account_ref = ?', filter.accountRef);
-    if (filter.keyRef !== undefined) where.add('d.key_ref = ?', filter.keyRef);
-    if (filter.code !== undefined) where.add('d.code = ?', filter.code);
-    return this.#sql.all<Denial>(
-      `SELECT d.at, d.account_ref AS accountRef, a.name AS account, k.id AS keyId, k.name AS keyName, s.name AS service, d.code, d.ip,
-         d.request_id AS requestId, d.requests AS count
-       FROM denials d LEFT JOIN accounts a ON a.ref = d.account_ref LEFT JOIN keys k ON k.ref = d.key_ref LEFT JOIN services s ON s.ref = d.service_ref
-       ${where.text} ORDER BY d.at DESC, d.number DESC LIMIT ?`,
-      ...where.values,
-      limit,
-    );
+  async denials(filter: DenialFilter, limit: number, before: Pick<Denial, 'at' | 'number'> | null = null): Promise<readonly Denial[]> {
+    return deniedPage(this.#sql, filter, limit, before);
+  }
+
+  async denialsSince(filter: DenialFilter, after: number, limit: number): Promise<readonly Denial[]> {
+    return deniedSince(this.#sql, filter, after, limit);
+  }
+
+  async countDenials(filter: DenialFilter, most: number): Promise<number> {
+    return countDenied(this.#sql, filter, most);
   }
 
   async fold(limit: number): Promise<number> {
