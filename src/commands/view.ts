@@ -1,8 +1,87 @@
-import { KeyctlError } from '../domain/error.ts';
+import type { ChalkInstance } from 'chalk';
+import { remaining } from '../domain/credits.ts';
+import { formatInstant, nextReset, type Instant } from '../domain/utc-day.ts';
+import { KEY_FIELDS, type KeyView } from '../operations/describe-keys.ts';
+import { viewKey, type KeyDetails } from '../operations/view-key.ts';
+import { facts, grouped, painter, relative, statusColor } from '../terminal/style.ts';
 import type { CommandModule } from './call.ts';
+import { fullName, KEY_ARGUMENT, readKeyOrChoose } from './key-argument.ts';
+import { lazyStore } from './lazy-store.ts';
+import { showKey } from './show-keys.ts';
 
-// Placeholder, to be replaced in this session.
 export const command: CommandModule = {
-  configure: () => undefined,
-  run: () => Promise.reject(new KeyctlError('failed', 'Not built yet.')),
+  configure: (cli) => void cli.argument('[key]', KEY_ARGUMENT),
+
+  run: async (call, args) => {
+    const { out } = call;
+    out.checkFields(KEY_FIELDS);
+    const store = lazyStore(call, 'read');
+    const reference = await readKeyOrChoose(call, store, args[0], 'Which key?');
+    const details = await viewKey(await store(), reference);
+    showKey(out, details.key, out.json ? '' : describe(details, painter(out.color)));
+    return undefined;
+  },
 };
+
+type Lines = readonly (readonly [string, string])[];
+
+function describe(details: KeyDetails, paint: ChalkInstance): string {
+  return facts([...settings(details, paint), ...traffic(details), ...rotation(details)], paint);
+}
+
+function settings({ key, account, now }: KeyDetails, paint: ChalkInstance): Lines {
+  const { disabledAt, disabledReason, deletedAt, note } = key;
+  const suspended = account.suspendedAt === null ? '' : ` (${paint.red('suspended')})`;
+  return [
+    ['Key', paint.bold(fullName(key))],
+    ['Id', key.id],
+    ['Secret', key.mask],
+    ['Status', statusColor(key.status, paint)],
+    ['Account', `${key.account} (${account.id})${suspended}`],
+    ['Environment', key.environment],
+    ['Created', when(key.createdAt, now)],
+    ['Expires', key.expiresAt === null ? 'never' : when(key.expiresAt, now)],
+    ...line('Disabled', disabledAt === null ? null : when(disabledAt, now) + (disabledReason === null ? '' : `: ${disabledReason}`)),
+    ...line('Deleted', deletedAt === null ? null : when(deletedAt, now)),
+    ['Services', key.services.length === 0 ? 'every one' : key.services.join(', ')],
+    ['Addresses', key.allowedIps.length === 0 ? 'from anywhere' : key.allowedIps.join(', ')],
+    ...line('Note', note),
+  ];
+}
+
+function traffic({ key, tier, balance, capSpent, now }: KeyDetails): Lines {
+  const cap = key.dailyCap === null ? null : `${grouped(capSpent ?? 0)} of ${grouped(key.dailyCap)} spent today`;
+  return [
+    ['Last used', key.lastUsedAt === null ? 'never' : when(key.lastUsedAt, now)],
+    ['Today', `${grouped(key.today.requests)} requests, ${grouped(key.today.credits)} credits`],
+    ...line('Daily cap', cap),
+    ['Tier', tier],
+    ['Credits', `${grouped(remaining(balance))} of ${grouped(balance.granted + balance.adjusted)} left to the account`],
+    ['Come back', when(nextReset(now), now)],
+  ];
+}
+
+function rotation({ key, rotatedFrom, rotatedTo, now }: KeyDetails): Lines {
+  return [
+    ...line('Replaced by', rotatedTo === null ? null : `${fullName(rotatedTo)} (${rotatedTo.id})`),
+    ...line('In its grace', rotatedTo === null ? null : grace(key, now)),
+    ...line('Replaces', rotatedFrom === null ? null : `${fullName(rotatedFrom)} (${rotatedFrom.id}), ${rotatedFrom.status}`),
+    ...line('Its grace', rotatedFrom === null ? null : grace(rotatedFrom, now)),
+  ];
+}
+
+/** Who still comes with the old key is what its operator wants to know before it ends. */
+function grace(old: KeyView, now: Instant): string | null {
+  if (old.status !== 'active') return null;
+  const until = old.expiresAt === null ? 'without end' : `until ${when(old.expiresAt, now)}`;
+  const last = old.lastUsedAt === null ? 'never used' : `last used ${relative(old.lastUsedAt, now)}`;
+  return `${until}; still ${grouped(old.today.requests)} requests today, ${last}`;
+}
+
+function line(label: string, value: string | null): Lines {
+  return value === null ? [] : [[label, value]];
+}
+
+function when(at: Instant, now: Instant): string {
+  return `${formatInstant(at)} (${relative(at, now)})`;
+}

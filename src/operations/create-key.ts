@@ -4,6 +4,7 @@ import type { Account } from '../domain/entities.ts';
 import { newId, type RandomBytes } from '../domain/random.ts';
 import type { Actor, NewKey, Store, WriteTransaction } from '../domain/store.ts';
 import type { Instant } from '../domain/utc-day.ts';
+import { auditedFields } from './change-key.ts';
 import { describeKey, type KeyView } from './describe-keys.ts';
 import { findAccountOrOnly } from './find-account.ts';
 import { checkServicesExist, findEnvironment } from './find-environment.ts';
@@ -54,7 +55,7 @@ export async function createKey(
     await tx.audit.append({
       ...{ at: now, actor, action: 'key.create', targetKind: 'key', targetId: key.id, targetName: `${account.name}/${key.name}` },
       before: null,
-      after: auditedKey(view),
+      after: auditedFields(auditedKey(view)),
     });
     deliver(apiKey);
     return { apiKey, key: view };

@@ -1,0 +1,77 @@
+import { closeSync, fsyncSync, openSync, rmSync, writeSync } from 'node:fs';
+import { KeyctlError } from '../domain/error.ts';
+import { KEY_FIELDS, keyJson, type KeyView } from '../operations/describe-keys.ts';
+import type { Call } from './call.ts';
+import { fullName } from './key-argument.ts';
+
+/** The fields of what `create` and `rotate` show: a key's, and its secret, which stands nowhere else. */
+export const NEW_KEY_FIELDS = [...KEY_FIELDS, 'apiKey'] as const;
+
+/**
+ * Runs `act`, which makes a key in a transaction and hands its secret to `deliver` there: with a file, it is written before the key is
+ * committed, so that no key exists whose secret nobody has. When the transaction fails after that, the file goes again.
+ */
+export async function delivering<Result>(
+  file: string | undefined,
+  act: (deliver: (apiKey: string) => void) => Promise<Result>,
+): Promise<Result> {
+  const written: string[] = [];
+  try {
+    return await act((apiKey) => {
+      if (file === undefined) return;
+      writeSecretFile(file, apiKey);
+      written.push(file);
+    });
+  } catch (error) {
+    for (const path of written) rmSync(path, { force: true });
+    throw error;
+  }
+}
+
+/** Writes the secret to a file that must not exist yet, readable by its owner alone. Throws `already_exists` or `failed`. */
+export function writeSecretFile(path: string, apiKey: string): void {
+  const file = openNew(path);
+  try {
+    writeSync(file, `${apiKey}\n`);
+    fsyncSync(file);
+  } catch (error) {
+    rmSync(path, { force: true });
+    throw new KeyctlError('failed', 'The secret cannot be written to the file of --out; no key was made.', { cause: error });
+  } finally {
+    closeSync(file);
+  }
+}
+
+/** SECURITY: the path is not repeated, it may be somebody's secret in the wrong place. */
+function openNew(path: string): number {
+  try {
+    return openSync(path, 'wx', 0o600);
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'EEXIST') {
+      throw new KeyctlError('already_exists', 'The file of --out exists already; no key was made.', {
+        hint: 'Give --out the path of a new file.',
+        cause: error,
+      });
+    }
+    throw new KeyctlError('failed', 'The file of --out cannot be made; no key was made.', {
+      hint: 'Check the folder and its permissions.',
+      cause: error,
+    });
+  }
+}
+
+/** The one place that shows a secret: alone on stdout, as `apiKey` in JSON, or not at all when the file that was named holds it. */
+export function showSecret(call: Call, verb: 'Created' | 'Rotated', key: KeyView, apiKey: string, file: string | undefined): void {
+  const { out } = call;
+  const described = `${verb} ${fullName(key)} (${key.id}), ${key.environment}.`;
+  if (out.json) {
+    out.show(file === undefined ? { ...keyJson(key), apiKey } : keyJson(key), () => '', NEW_KEY_FIELDS);
+    return;
+  }
+  if (file === undefined) {
+    out.note(`${described} This is its secret; it is not shown again:`);
+    out.data(apiKey);
+  } else {
+    out.note(`${described} Its secret is in ${file} (mode 0600).`);
+  }
+}
