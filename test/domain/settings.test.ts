@@ -39,6 +39,10 @@ describe('settings', () => {
     },
   );
 
+  test('the error says what the least is, in hours', () => {
+    expect(() => checkSettingDuration(settingByName('keep-debits'), '1d')).toThrow('keep-debits must be a length of time of at least 48h.');
+  });
+
   test('a prefix is no length of time', () => {
     expect(() => checkSettingDuration(settingByName('key-prefix'), '35d')).toThrow(expect.objectContaining({ code: 'usage' }));
   });
