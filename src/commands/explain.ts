@@ -5,10 +5,10 @@ import { formatInstant, parseInstant, type Instant } from '../domain/utc-day.ts'
 import { explainKey, type Explanation } from '../operations/explain-key.ts';
 import type { Output } from '../terminal/output.ts';
 import { painter } from '../terminal/style.ts';
+import { readAddress } from './address.ts';
 import { option, type CommandModule } from './call.ts';
 import { KEY_ARGUMENT, readKeyOrChoose } from './key-argument.ts';
 import { lazyStore } from './lazy-store.ts';
-import { readAddress } from './verify.ts';
 
 const FIELDS = ['key', 'keyName', 'account', 'service', 'at', 'verdict', 'resetsAt', 'checks'];
 /** `--at "$(date -u +%FT%TZ)"` is now, though the second it names has begun already. */

@@ -1,10 +1,9 @@
 import { DEFAULT_SERVICE } from '../domain/defaults.ts';
-import { usageError } from '../domain/error.ts';
-import { normaliseIp } from '../domain/ip-range.ts';
 import { formatInstant } from '../domain/utc-day.ts';
 import { anonymousVerdict, creditsConsumed, verdictJson, type Verdict } from '../domain/verdict.ts';
 import { verifyKey } from '../operations/verify-key.ts';
 import { facts, grouped, painter } from '../terminal/style.ts';
+import { readAddress } from './address.ts';
 import { flag, option, readSecret, type CommandModule } from './call.ts';
 import { EXIT } from './exit-codes.ts';
 
@@ -35,13 +34,6 @@ export const command: CommandModule = {
     return verdict.valid ? EXIT.done : EXIT.denied;
   },
 };
-
-/** An address for `--ip`, or null without one. SECURITY: the text is not repeated. */
-export function readAddress(text: string | undefined): string | null {
-  const address = text === undefined ? null : normaliseIp(text);
-  if (text === undefined || address !== null) return address;
-  throw usageError('--ip is no address.', 'Write one such as 203.0.113.7 or 2001:db8::1.');
-}
 
 function describe(verdict: Verdict, color: boolean): string {
   const paint = painter(color);

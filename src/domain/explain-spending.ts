@@ -1,5 +1,5 @@
-import { remaining, type Balance } from './credits.ts';
-import { allowanceLeft, priceOf, rateOf } from './decide.ts';
+import { remaining } from './credits.ts';
+import { allowanceLeft, priceOf, rateOf, type Facts } from './decide.ts';
 import { idOf, type Case, type Told } from './explain-identity.ts';
 import { formatDay, formatInstant, nextReset } from './utc-day.ts';
 
@@ -10,20 +10,20 @@ export function tellRequestId({ request, facts: { prior } }: Case): Told {
 }
 
 export function tellCredits({ request, facts, now }: Case): Told {
-  const { balance, key } = facts;
+  const { key } = facts;
   const price = priceOf(request, facts);
   const resetsAt = formatInstant(nextReset(now));
   const cap = key?.dailyCap ?? null;
   const ofCap = cap === null ? '' : ` Of the key's own daily cap of ${String(cap)}, ${String(facts.capSpent)} are spent.`;
-  const detail = `A request costs ${String(price)} credits. ${ofAccount(balance, facts.account?.name ?? '')}${ofCap} All come back at ${resetsAt}.`;
+  const detail = `A request costs ${String(price)} credits. ${ofAccount(facts)}${ofCap} All come back at ${resetsAt}.`;
   return { detail, remedy: creditsRemedy({ request, facts, now }, price, resetsAt) };
 }
 
-function ofAccount(balance: Balance | null, account: string): string {
+function ofAccount({ balance, account, tier }: Facts): string {
   if (balance === null) return 'No account has credits for it.';
   const { day, granted, adjusted, spent } = balance;
-  const sums = `granted ${String(granted)}, adjusted ${String(adjusted)}, spent ${String(spent)}`;
-  return `The account ${account} has ${String(remaining(balance))} left on ${formatDay(day)} (${sums}).`;
+  const sums = `tier ${tier ?? 'unknown'}: granted ${String(granted)}, adjusted ${String(adjusted)}, spent ${String(spent)}`;
+  return `The account ${account?.name ?? ''} has ${String(remaining(balance))} left on ${formatDay(day)} (${sums}).`;
 }
 
 /** Waiting helps only where a whole day's allowance is enough for one request. */
@@ -44,7 +44,7 @@ export function tellRate({ facts, now }: Case): Told {
   const seconds = String(Math.ceil(rate.waitMicros / 1_000) / 1_000);
   const size = `${String(limit.requestsPerSecond)} requests a second for the service ${name}, ${String(limit.burst)} at once`;
   return {
-    detail: `The tier ${tier} allows ${size}; ${String(rate.remaining)} could pass now.`,
+    detail: `The tier ${tier} allows ${size}; ${String(rate.remaining)} of these could pass.`,
     remedy: `Wait ${seconds} s, or keyctl tier edit ${tier} --limit ${name}=<rate>/s`,
   };
 }

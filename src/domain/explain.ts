@@ -59,8 +59,13 @@ export function explain(request: Request, facts: Facts, now: Instant): readonly 
     if (facts.service === null && NEEDS_SERVICE.has(code)) {
       return { code, passes: null, detail: 'Not asked, since there is no such service.', remedy: null };
     }
-    const passes = check(request, facts, now);
+    const passes = check(request, code === 'api_key_expired' ? asIfEnabled(facts) : facts, now);
     const { detail, remedy } = TELL[code]({ request, facts, now });
     return { code, passes, detail, remedy: passes ? null : remedy };
   });
+}
+
+/** Disabled outweighs expired in a key's status; asked on its own, the expiry is to be seen behind it. */
+function asIfEnabled(facts: Facts): Facts {
+  return facts.key === null ? facts : { ...facts, key: { ...facts.key, deletedAt: null, disabledAt: null } };
 }
