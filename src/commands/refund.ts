@@ -1,8 +1,34 @@
+import { debitId, parseDebitId } from '../domain/debit.ts';
 import { KeyctlError } from '../domain/error.ts';
-import type { CommandModule } from './call.ts';
+import { dayOf, formatDay, formatInstant } from '../domain/utc-day.ts';
+import { debitJson, refundDebit, type Refund } from '../operations/refund-debit.ts';
+import { grouped } from '../terminal/style.ts';
+import { text, type CommandModule } from './call.ts';
+import { readReason } from './reason-option.ts';
 
-// Placeholder, to be replaced in this session.
+const FIELDS = ['id', 'at', 'account', 'key', 'keyName', 'service', 'cost', 'balanceAfter', 'requestId', 'refundedAt'] as const;
+
 export const command: CommandModule = {
-  configure: () => undefined,
-  run: () => Promise.reject(new KeyctlError('failed', 'Not built yet.')),
+  configure: (cli) =>
+    void cli.argument('<debit>', 'its id, as keyctl debits shows it').option('--reason <text>', 'why, for the audit trail'),
+
+  run: async (call, args, options) => {
+    call.out.checkFields(FIELDS);
+    const number = parseDebitId(text(args, 0));
+    if (number === null) throw new KeyctlError('not_found', 'There is no such debit.', { hint: 'Ids begin with deb_; see: keyctl debits' });
+    const reason = await readReason(call, options);
+    const store = await call.openStore('write');
+    const refund = await refundDebit(store, number, { kind: 'shell', actor: call.actor, reason });
+    const json: Record<string, unknown> = { ...debitJson(refund.debit), keyName: refund.debit.keyName };
+    call.out.show(Object.fromEntries(FIELDS.map((field) => [field, json[field]])), () => sentence(refund), FIELDS);
+    if (refund.alreadyRefunded && call.out.json) call.out.note('It was refunded already; nothing changed.');
+    return undefined;
+  },
 };
+
+function sentence({ debit, alreadyRefunded }: Refund): string {
+  const id = debitId(debit.number);
+  if (alreadyRefunded)
+    return `${id} was refunded already${debit.refundedAt === null ? '' : `, at ${formatInstant(debit.refundedAt)}`}; nothing changed.`;
+  return `Gave ${grouped(debit.cost)} credits of ${formatDay(dayOf(debit.at))} back to ${debit.account} (${id}). They count on that day only.`;
+}

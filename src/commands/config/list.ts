@@ -1,8 +1,29 @@
-import { KeyctlError } from '../../domain/error.ts';
+import { describeSettings, SETTING_FIELDS, settingJson, type SettingView } from '../../operations/describe-settings.ts';
+import { showListing, type Column } from '../../terminal/listing.ts';
 import type { CommandModule } from '../call.ts';
 
-// Placeholder, to be replaced in this session.
 export const command: CommandModule = {
   configure: () => undefined,
-  run: () => Promise.reject(new KeyctlError('failed', 'Not built yet.')),
+
+  run: async (call) => {
+    const store = await call.openStore('read');
+    const rows = await store.read((tx) => describeSettings(tx));
+    await showListing(call.out, {
+      rows,
+      json: settingJson,
+      fields: SETTING_FIELDS,
+      columns: COLUMNS,
+      total: () => Promise.resolve(rows.length),
+      empty: 'No settings.',
+    });
+    return undefined;
+  },
 };
+
+const COLUMNS: readonly Column<SettingView>[] = [
+  { header: 'SETTING', person: ({ name }) => name, script: ({ name }) => name },
+  { header: 'VALUE', person: ({ value }) => value, script: ({ value }) => value },
+  { header: 'DEFAULT', person: (setting) => setting.default, script: (setting) => setting.default },
+  { header: 'FROM', person: ({ source }) => source, script: ({ source }) => source },
+  { header: 'WHAT', person: ({ summary }) => summary, script: ({ summary }) => summary },
+];

@@ -1,8 +1,17 @@
-import { KeyctlError } from '../../domain/error.ts';
-import type { CommandModule } from '../call.ts';
+import { changeSetting } from '../../operations/change-setting.ts';
+import { SETTING_FIELDS, settingJson } from '../../operations/describe-settings.ts';
+import { text, type CommandModule } from '../call.ts';
+import { SETTING_ARGUMENT } from './set.ts';
 
-// Placeholder, to be replaced in this session.
 export const command: CommandModule = {
-  configure: () => undefined,
-  run: () => Promise.reject(new KeyctlError('failed', 'Not built yet.')),
+  configure: (cli) => void cli.argument('<setting>', SETTING_ARGUMENT),
+
+  run: async (call, args) => {
+    call.out.checkFields(SETTING_FIELDS);
+    const store = await call.openStore('write');
+    const { changed, setting } = await changeSetting(store, { name: text(args, 0), value: null }, call.actor);
+    const sentence = changed ? `Put ${setting.name} back to ${setting.value}.` : `${setting.name} was not set; it is ${setting.value}.`;
+    call.out.show(settingJson(setting), () => sentence, SETTING_FIELDS);
+    return undefined;
+  },
 };

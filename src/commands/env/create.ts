@@ -1,8 +1,19 @@
-import { KeyctlError } from '../../domain/error.ts';
-import type { CommandModule } from '../call.ts';
+import { checkEnvironmentCode, checkName } from '../../domain/names.ts';
+import { createEnvironment } from '../../operations/create-environment.ts';
+import { missing, option, text, type CommandModule } from '../call.ts';
 
-// Placeholder, to be replaced in this session.
 export const command: CommandModule = {
-  configure: () => undefined,
-  run: () => Promise.reject(new KeyctlError('failed', 'Not built yet.')),
+  configure: (cli) => void cli.argument('<name>', 'its name').option('--code <code>', 'what stands for it in a key: 2 to 8 of a-z and 0-9'),
+
+  run: async (call, args, options) => {
+    call.out.checkFields(['name', 'code']);
+    const name = checkName('environment', text(args, 0));
+    const code = option(options, 'code');
+    if (code === undefined) throw missing('--code', 'say what stands for it in a key, such as stage');
+    const wanted = { name, code: checkEnvironmentCode(code) };
+    const store = await call.openStore('create');
+    const environment = await createEnvironment(store, wanted, call.actor);
+    call.out.show({ ...environment }, () => `Added the environment ${environment.name} (${environment.code}).`);
+    return undefined;
+  },
 };

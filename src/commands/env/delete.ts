@@ -1,8 +1,14 @@
-import { KeyctlError } from '../../domain/error.ts';
-import type { CommandModule } from '../call.ts';
+import { deleteEnvironment } from '../../operations/delete-environment.ts';
+import { text, type CommandModule } from '../call.ts';
+import { DELETED_FIELDS, showDeleted } from '../show-deleted.ts';
 
-// Placeholder, to be replaced in this session.
 export const command: CommandModule = {
-  configure: () => undefined,
-  run: () => Promise.reject(new KeyctlError('failed', 'Not built yet.')),
+  configure: (cli) => void cli.argument('<environment>', 'its name or code'),
+
+  run: async (call, args) => {
+    call.out.checkFields(DELETED_FIELDS);
+    const store = await call.openStore('write');
+    showDeleted(call.out, 'environment', await deleteEnvironment(store, text(args, 0), call.actor));
+    return undefined;
+  },
 };

@@ -1,8 +1,26 @@
-import { KeyctlError } from '../../domain/error.ts';
-import type { CommandModule } from '../call.ts';
+import { parseCredits } from '../../domain/credits.ts';
+import { checkName } from '../../domain/names.ts';
+import { createTier } from '../../operations/create-tier.ts';
+import { TIER_FIELDS } from '../../operations/describe-tiers.ts';
+import { grouped } from '../../terminal/style.ts';
+import { missing, option, text, type CommandModule } from '../call.ts';
+import { configureLimits, readLimits } from './limit-options.ts';
+import { limitsText, showTier } from './show-tier.ts';
 
-// Placeholder, to be replaced in this session.
 export const command: CommandModule = {
-  configure: () => undefined,
-  run: () => Promise.reject(new KeyctlError('failed', 'Not built yet.')),
+  configure: (cli) =>
+    void configureLimits(cli.argument('<name>', 'its name').option('--daily-credits <n>', 'the credits that its accounts get every day')),
+
+  run: async (call, args, options) => {
+    call.out.checkFields(TIER_FIELDS);
+    const name = checkName('tier', text(args, 0));
+    const credits = option(options, 'dailyCredits');
+    if (credits === undefined) throw missing('--daily-credits', 'say how many credits its accounts get every day');
+    const wanted = { name, dailyCredits: parseCredits('--daily-credits', credits), limits: readLimits(options) };
+    const store = await call.openStore('create');
+    const tier = await createTier(store, wanted, call.actor);
+    const sentence = `Created the tier ${name}: ${grouped(tier.dailyCredits)} credits a day, rate limit ${limitsText(tier)}.`;
+    showTier(call.out, tier, sentence);
+    return undefined;
+  },
 };
