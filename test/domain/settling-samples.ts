@@ -3,7 +3,7 @@ import type { Account, Key, Service, Tier } from '../../src/domain/entities.ts';
 import { ACCOUNT, KEY, NOW, requestOf, SERVICE } from './samples.ts';
 import { SettlingRowsInMemory } from './settling-rows.ts';
 
-export const CHEAP: Service = { ref: 2, name: 'cheap', cost: 1, environment: null };
+const CHEAP: Service = { ref: 2, name: 'cheap', cost: 1, environment: null };
 export const OTHER: Account = { ...ACCOUNT, ref: 8, id: 'acct_other', name: 'other' };
 export const OTHER_KEY: Key = { ...KEY, ref: 12, id: 'key_other', accountRef: OTHER.ref, digest: 'd2'.repeat(32), capGroup: 12 };
 export const CAPPED_KEY: Key = { ...KEY, ref: 13, id: 'key_capped', name: 'capped', digest: 'd3'.repeat(32), dailyCap: 300, capGroup: 13 };
