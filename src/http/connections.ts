@@ -68,9 +68,13 @@ export class Connections {
     else newest.once('close', () => socket.end(farewell, () => socket.destroy()));
   }
 
-  /** Closes every connection as soon as nothing is under way on it. */
-  stop(): void {
+  /** From now on every connection is told `Connection: close` with its last answer. */
+  announceStop(): void {
     this.#stopping = true;
+  }
+
+  /** Closes connections on which nothing is under way, and the others when that is done. Requests half arrived may go on. */
+  closeIdle(): void {
     for (const { socket, newest } of this.#open.values()) {
       // Node counts a connection that never sent a byte as busy until its headers are overdue.
       if (socket.bytesRead === 0) socket.destroy();

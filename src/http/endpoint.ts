@@ -88,9 +88,9 @@ export class Endpoint {
         sendText(exchange, 'application/json', JSON.stringify({ status: 'ok' }));
         return;
       case 'readiness':
-        if (stopping()) throw new KeyctlError('failed', 'The server is stopping.');
-        await store.read((tx) => tx.config.prefixes());
-        sendText(exchange, 'application/json', JSON.stringify({ status: 'ok' }));
+        if (!stopping()) await store.read((tx) => tx.config.prefixes());
+        if (stopping()) sendProblem(exchange, 'store_unavailable', 'The server is stopping.');
+        else sendText(exchange, 'application/json', JSON.stringify({ status: 'ok' }));
         return;
       case 'metrics':
         sendText(exchange, metrics.contentType, await metrics.text());

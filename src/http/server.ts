@@ -104,6 +104,7 @@ function assemble(options: ServeOptions, deps: ServerDeps, catalogue: () => Cata
 
   async function stop(): Promise<void> {
     stopping = true;
+    connections.announceStop();
     log.info({}, 'stopping');
     // What has arrived in the kernel is read first, so that it is answered rather than cut off.
     await turnOfTheLoop();
@@ -113,7 +114,7 @@ function assemble(options: ServeOptions, deps: ServerDeps, catalogue: () => Cata
         resolve();
       }),
     );
-    connections.stop();
+    connections.closeIdle();
     brake.releaseAll();
     const cancel = after(patience.stopMs, () => {
       server.closeAllConnections();

@@ -312,7 +312,7 @@ export async function createKey(store: Store, patch: Partial<NewKey> = {}): Prom
 /** An account on a new tier of its own; without a rate the tier has no limit. Returns the account's ref. */
 export function createAccount(store: Store, name: string, credits: number, rate: RateLimit | null = null): Promise<number> {
   return store.write(async (tx, now) => {
-    await tx.tiers.insert(`tier-of-${name}`, credits);
+    await tx.tiers.insert(`tier-of-${name}`, credits, 0);
     await tx.tiers.setLimits(`tier-of-${name}`, new Map(rate === null ? [] : [['*', rate]]));
     const id = newId('acct', randomBytes);
     const account = await tx.accounts.insert({ id, name, externalId: null, createdAt: now, suspendedAt: null }, `tier-of-${name}`);

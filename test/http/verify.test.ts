@@ -350,6 +350,21 @@ describe('a store that cannot answer', () => {
     expectVerdict(await served.verify(apiKey), 'ok');
   });
 
+  test('or says what no header can hold is 503 too, and the others of its batch are answered', async () => {
+    await serve({
+      behind: (store) =>
+        replaced(store, {
+          settle: async (requests) =>
+            (await store.settle(requests)).map((verdict, place) => (place === 0 ? { ...verdict, account: 'a\nb' } : verdict)),
+        }),
+    });
+    const { apiKey } = await served.key();
+    const answers = await Promise.all([served.verify(apiKey), served.verify(apiKey)]);
+    expect(answers.map(({ status }) => status)).toContain(503);
+    expect(served.logs).toContainEqual(expect.objectContaining({ level: 'error', message: 'a request failed' }));
+    expect((await served.ask('/healthz')).status).toBe(200);
+  });
+
   test('still refuses a key that cannot exist', async () => {
     await serve({ behind: (store) => replaced(store, { settle: () => Promise.reject(new Error('disk')) }) });
     expectVerdict(await served.verify('not a key'), 'invalid_api_key');

@@ -1,0 +1,130 @@
+import { describe, expect, test } from '@jest/globals';
+import type { Request } from '../../src/domain/decide.ts';
+import { anonymousVerdict, type Verdict } from '../../src/domain/verdict.ts';
+import { CommitQueue } from '../../src/http/commit-queue.ts';
+import { gate, settled } from './served.ts';
+
+function request(requestId: string): Request {
+  return {
+    subject: { kind: 'missing' },
+    service: 'default',
+    environment: null,
+    cost: null,
+    ip: null,
+    requestId,
+    requestIdRule: 'header',
+    dryRun: false,
+    fromShell: false,
+  };
+}
+
+/** A queue before a settle of the test's own, with what it did and what it answered. */
+function queueOver(settle: (requests: readonly Request[]) => Promise<readonly Verdict[]>) {
+  const batches: number[] = [];
+  const failures: unknown[] = [];
+  const answers: (string | null)[] = [];
+  const queue = new CommitQueue({
+    settle,
+    stopwatch: () => 0,
+    events: {
+      settled: (size) => batches.push(size),
+      failed: (error) => failures.push(error),
+    },
+  });
+  const submit = (id: string): void => {
+    queue.submit(request(id), (verdict) => answers.push(`${verdict.code} ${verdict.requestId ?? ''}`));
+  };
+  return { queue, batches, failures, answers, submit };
+}
+
+const admitAll = (requests: readonly Request[]): Promise<readonly Verdict[]> =>
+  Promise.resolve(requests.map(({ requestId }) => ({ ...anonymousVerdict('missing_api_key', requestId), code: 'ok', valid: true })));
+
+describe('group commit', () => {
+  test('settles what arrives in one turn of the loop together, each answer to its own request', async () => {
+    const { queue, batches, answers, submit } = queueOver(admitAll);
+    for (const id of ['a', 'b', 'c']) submit(id);
+    expect(queue.depth).toBe(3);
+    await queue.idle();
+    expect(batches).toEqual([3]);
+    expect(answers).toEqual(['ok a', 'ok b', 'ok c']);
+  });
+
+  test('makes the next batch of what arrives while one is settled, and never runs two at once', async () => {
+    const { opened, open } = gate();
+    let running = 0;
+    let most = 0;
+    const { queue, batches, answers, submit } = queueOver(async (requests) => {
+      running += 1;
+      most = Math.max(most, running);
+      await opened;
+      running -= 1;
+      return admitAll(requests);
+    });
+    submit('a');
+    await settled(() => running === 1);
+    for (const id of ['b', 'c', 'd']) submit(id);
+    open();
+    await queue.idle();
+    expect(batches).toEqual([1, 3]);
+    expect(most).toBe(1);
+    expect(answers).toEqual(['ok a', 'ok b', 'ok c', 'ok d']);
+  });
+
+  test('settles at most 512 at once, in order', async () => {
+    const { queue, batches, answers, submit } = queueOver(admitAll);
+    const ids = Array.from({ length: 1_200 }, (_, place) => String(place));
+    ids.forEach(submit);
+    await queue.idle();
+    expect(batches).toEqual([512, 512, 176]);
+    expect(answers).toEqual(ids.map((id) => `ok ${id}`));
+  });
+
+  test('answers store_unavailable at once to those beyond 4,096, and takes others again when there is room', async () => {
+    const { queue, answers, submit } = queueOver(admitAll);
+    for (let place = 0; place < 4_096; place += 1) submit('early');
+    expect(answers).toEqual([]);
+    submit('late');
+    expect(answers).toEqual(['store_unavailable late']);
+    await queue.idle();
+    expect(answers.filter((answer) => answer === 'ok early')).toHaveLength(4_096);
+    submit('again');
+    await queue.idle();
+    expect(answers.at(-1)).toBe('ok again');
+  });
+});
+
+describe('a batch that could not be settled', () => {
+  const failing: [string, () => Promise<readonly Verdict[]>][] = [
+    ['because the store rejects', () => Promise.reject(new Error('disk'))],
+    [
+      'because the store throws',
+      () => {
+        throw new Error('disk');
+      },
+    ],
+    ['because the store answers too few', () => Promise.resolve([anonymousVerdict('missing_api_key', null)])],
+    [
+      'because the store answers too many',
+      () => Promise.resolve(Array.from({ length: 3 }, () => anonymousVerdict('missing_api_key', null))),
+    ],
+  ];
+  test.each(failing)('is answered store_unavailable, all of it: %s', async (_, settle) => {
+    let broken = true;
+    const { queue, failures, answers, submit } = queueOver((requests) => (broken ? settle() : admitAll(requests)));
+    submit('a');
+    submit('b');
+    await queue.idle();
+    expect(answers).toEqual(['store_unavailable a', 'store_unavailable b']);
+    expect(failures).toHaveLength(1);
+    broken = false;
+    submit('c');
+    await queue.idle();
+    expect(answers.at(-1)).toBe('ok c');
+  });
+});
+
+test('an empty queue is idle', async () => {
+  const { queue } = queueOver(admitAll);
+  await expect(queue.idle()).resolves.toBeUndefined();
+});

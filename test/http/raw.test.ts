@@ -1,0 +1,258 @@
+import { afterEach, describe, expect, test } from '@jest/globals';
+import { Served, gate, replaced, settled, type ServedOptions } from './served.ts';
+
+let served: Served;
+
+async function serve(options?: ServedOptions): Promise<Served> {
+  served = await Served.start(options);
+  return served;
+}
+
+/** Whatever was sent, the server still answers. */
+afterEach(async () => {
+  expect((await served.ask('/healthz')).status).toBe(200);
+  await served.end();
+});
+
+const CLOSE = 'Connection: close\r\n';
+
+function head(target: string, ...headers: string[]): string {
+  return [`GET ${target} HTTP/1.1`, 'Host: x', ...headers, '', ''].join('\r\n');
+}
+
+describe('headers', () => {
+  test('two API keys are none, even if they are the same, however they are spelled', async () => {
+    await serve();
+    const { apiKey } = await served.key();
+    for (const other of ['X-API-Key', 'x-api-key', 'X-Api-KEY']) {
+      const answer = await served.raw(head('/verify', `X-API-Key: ${apiKey}`, `${other}: ${apiKey}`, 'Connection: close'));
+      expect(answer).toMatch(/^HTTP\/1\.1 401 [^]*X-Keyctl-Code: missing_api_key/);
+    }
+    expect(await served.debits()).toHaveLength(0);
+  });
+
+  test('underscores are another header', async () => {
+    await serve();
+    const { apiKey } = await served.key();
+    expect(await served.raw(head('/verify', `X_API_Key: ${apiKey}`, 'Connection: close'))).toContain('missing_api_key');
+    const both = await served.raw(head('/verify', `X_API_Key: nonsense`, `X-API-Key: ${apiKey}`, 'Connection: close'));
+    expect(both).toMatch(/^HTTP\/1\.1 200 /);
+  });
+
+  test.each(['__proto__', 'constructor', 'prototype', 'toString', 'hasOwnProperty'])('named %s do nothing', async (name) => {
+    await serve();
+    const { apiKey } = await served.key();
+    const answer = await served.raw(head('/verify', `${name}: x`, `${name}: y`, `X-API-Key: ${apiKey}`, 'Connection: close'));
+    expect(answer).toMatch(/^HTTP\/1\.1 200 /);
+    expect(await served.raw(head('/metrics', `${name}: x`, 'Connection: close'))).toMatch(/^HTTP\/1\.1 403 /);
+  });
+
+  test('of 16 KiB and more are 431', async () => {
+    await serve();
+    const { apiKey } = await served.key();
+    const answer = await served.raw(head('/verify', `X-API-Key: ${apiKey}`, `X-Long: ${'x'.repeat(17_000)}`));
+    expect(answer).toMatch(/^HTTP\/1\.1 431 [^]*application\/problem\+json/);
+    expect(await served.debits()).toHaveLength(0);
+  });
+
+  test('a key of 9,000 characters, or in latin-1, is malformed', async () => {
+    await serve();
+    for (const apiKey of ['x'.repeat(9_000), 'kc_prod_\xe9\xff']) {
+      expect(await served.raw(head('/verify', `X-API-Key: ${apiKey}`, 'Connection: close'))).toContain('X-Keyctl-Code: invalid_api_key');
+    }
+  });
+
+  test('without a Host, or with two, are 400 in HTTP/1.1, and fine in HTTP/1.0', async () => {
+    await serve();
+    const { apiKey } = await served.key();
+    const key = `X-API-Key: ${apiKey}\r\n`;
+    expect(await served.raw(`GET /verify HTTP/1.1\r\n${key}${CLOSE}\r\n`)).toMatch(/^HTTP\/1\.1 400 [^]*Send exactly one Host/);
+    expect(await served.raw(`GET /verify HTTP/1.1\r\nHost: a\r\nHost: b\r\n${key}${CLOSE}\r\n`)).toMatch(/^HTTP\/1\.1 400 /);
+    expect(await served.raw(`GET /verify HTTP/1.0\r\n${key}\r\n`)).toMatch(/^HTTP\/1\.1 200 /);
+    expect(await served.debits()).toHaveLength(1);
+  });
+});
+
+describe('targets', () => {
+  test.each([
+    ['http://x/verify', 200],
+    ['http://x:80/verify/default?x', 200],
+    ['HTTPS://x/verify/other/x', 404],
+    ['http://x', 404],
+    ['http://x?/verify', 404],
+    ['http://x/y/verify', 404],
+    ['http:///verify', 200],
+  ])('in the absolute form: %s is %s', async (target, status) => {
+    await serve();
+    const { apiKey } = await served.key();
+    const answer = await served.raw(head(target, `X-API-Key: ${apiKey}`, 'Connection: close'));
+    expect(answer.slice(0, 12)).toBe(`HTTP/1.1 ${String(status)}`);
+    expect(await served.debits()).toHaveLength(status === 200 ? 1 : 0);
+  });
+
+  test('in the asterisk form are no route, and CONNECT gets no answer', async () => {
+    await serve();
+    expect(await served.raw(`OPTIONS * HTTP/1.1\r\nHost: x\r\n${CLOSE}\r\n`)).toMatch(/^HTTP\/1\.1 404 /);
+    expect(await served.raw('CONNECT x:443 HTTP/1.1\r\nHost: x\r\n\r\n')).toBe('');
+  });
+
+  test('of a service with 8,000 characters are unknown', async () => {
+    await serve();
+    const { apiKey } = await served.key();
+    expect(await served.raw(head(`/verify/${'a'.repeat(8_000)}`, `X-API-Key: ${apiKey}`, 'Connection: close'))).toContain(
+      'unknown_service',
+    );
+  });
+
+  test('that ask for an upgrade are requests like any other', async () => {
+    await serve();
+    const { apiKey } = await served.key();
+    const wire = served.connect();
+    wire.write(head('/verify', `X-API-Key: ${apiKey}`, 'Upgrade: websocket', 'Connection: Upgrade'));
+    expect(await wire.answers(1)).toEqual(['200']);
+    wire.socket.destroy();
+  });
+});
+
+describe('what is not HTTP', () => {
+  test.each([
+    ['nonsense', 'hello\r\n\r\n'],
+    ['TLS', '\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03'],
+    ['a wrong version', 'GET /verify HTTP/9.9\r\n\r\n'],
+    ['a header without a colon', 'GET /verify HTTP/1.1\r\nHost: x\r\nnonsense\r\n\r\n'],
+    ['a NUL in a header', 'GET /verify HTTP/1.1\r\nHost: x\r\nX-API-Key: a\0b\r\n\r\n'],
+    ['a folded header', 'GET /verify HTTP/1.1\r\nHost: x\r\nX-API-Key: a\r\n b\r\n\r\n'],
+    ['a space before the colon', 'GET /verify HTTP/1.1\r\nHost: x\r\nX-API-Key : a\r\n\r\n'],
+    ['both lengths', 'POST /verify HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n'],
+    ['two lengths', 'POST /verify HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello!'],
+    ['a negative length', 'POST /verify HTTP/1.1\r\nHost: x\r\nContent-Length: -5\r\n\r\n'],
+  ])('is 400, and the connection ends: %s', async (_, bytes) => {
+    await serve();
+    const answer = await served.raw(bytes);
+    expect(answer).toMatch(/^HTTP\/1\.1 400 Bad Request\r\n[^]*Connection: close/);
+    expect(JSON.parse(answer.slice(answer.indexOf('{')))).toMatchObject({ code: 'bad_request', status: 400 });
+  });
+
+  test('a request that is cut off is never charged', async () => {
+    await serve();
+    const { apiKey } = await served.key();
+    for (const cut of [20, 40, 60]) {
+      const wire = served.connect();
+      wire.socket.end(head('/verify', `X-API-Key: ${apiKey}`).slice(0, cut));
+      await wire.closed();
+    }
+    expect(await served.debits()).toHaveLength(0);
+  });
+
+  test('a client that resets its connection disturbs nobody', async () => {
+    await serve();
+    const { apiKey } = await served.key();
+    const wire = served.connect();
+    wire.write(head('/verify', `X-API-Key: ${apiKey}`));
+    await wire.answers(1);
+    wire.socket.resetAndDestroy();
+    await wire.closed();
+    expect(served.logs.filter(({ level }) => level === 'error')).toEqual([]);
+  });
+
+  test('headers or a body that take too long are 408', async () => {
+    await serve({ deps: { patience: { headersMs: 60, requestMs: 120, checkMs: 20 } } });
+    expect(await served.raw('GET /verify HTTP/1.1\r\nHost: x\r\nX-API')).toMatch(/^HTTP\/1\.1 408 /);
+    const slow = 'POST /v1/verify HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 50\r\n\r\n{';
+    expect(await served.raw(slow)).toMatch(/^HTTP\/1\.1 400 [^]*did not arrive whole/);
+  });
+});
+
+describe('pipelined requests', () => {
+  test('are answered in their order, each one charged', async () => {
+    await serve();
+    const { apiKey } = await served.key();
+    const key = `X-API-Key: ${apiKey}`;
+    const wire = served.connect();
+    wire.write(
+      head('/verify', key) + head('/healthz') + head('/verify/other', key) + head('/verify') + head('/verify', key, 'Connection: close'),
+    );
+    await wire.closed();
+    expect(wire.statuses).toEqual(['200', '200', '404', '401', '200']);
+    expect(await served.debits()).toHaveLength(2);
+  });
+
+  test('before broken bytes are answered first', async () => {
+    const { opened, open } = gate();
+    await serve({ behind: (store) => replaced(store, { settle: (requests) => opened.then(() => store.settle(requests)) }) });
+    const { apiKey } = await served.key();
+    const wire = served.connect();
+    wire.write(head('/verify', `X-API-Key: ${apiKey}`) + 'nonsense\r\n\r\n');
+    wire.write('more nonsense\r\n\r\n');
+    expect((await served.ask('/healthz')).status).toBe(200);
+    open();
+    await wire.closed();
+    expect(wire.statuses).toEqual(['200', '400']);
+    expect(await served.debits()).toHaveLength(1);
+  });
+
+  test('after an answer that closes the connection are not charged', async () => {
+    await serve();
+    const { apiKey } = await served.key();
+    const key = `X-API-Key: ${apiKey}`;
+    const wire = served.connect();
+    wire.write(head('/verify', key, 'Connection: close') + head('/verify', key) + head('/verify', key));
+    await wire.closed();
+    expect(wire.statuses).toEqual(['200']);
+    expect(await served.debits()).toHaveLength(1);
+  });
+});
+
+describe('a body on /verify', () => {
+  test('is thrown away and the connection goes on', async () => {
+    await serve();
+    const { apiKey } = await served.key();
+    const wire = served.connect();
+    const body = 'x'.repeat(60_000);
+    wire.write(`POST /verify HTTP/1.1\r\nHost: x\r\nX-API-Key: ${apiKey}\r\nContent-Length: 60000\r\n\r\n${body}`);
+    wire.write(`POST /verify HTTP/1.1\r\nHost: x\r\nX-API-Key: ${apiKey}\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n`);
+    wire.write(head('/verify', `X-API-Key: ${apiKey}`, 'Connection: close'));
+    await wire.closed();
+    expect(wire.statuses).toEqual(['200', '200', '200']);
+    expect(await served.debits()).toHaveLength(3);
+  });
+
+  test('that is announced longer than 64 KiB, or only offered, ends the connection after the answer', async () => {
+    await serve();
+    const { apiKey } = await served.key();
+    for (const lines of ['Content-Length: 65537', 'Content-Length: 5\r\nExpect: 100-continue']) {
+      const answer = await served.raw(`POST /verify HTTP/1.1\r\nHost: x\r\nX-API-Key: ${apiKey}\r\n${lines}\r\n\r\n`);
+      expect(answer).toMatch(/^HTTP\/1\.1 200 [^]*Connection: close/);
+    }
+    expect(await served.debits()).toHaveLength(2);
+  });
+
+  test('without an end is cut off after 64 KiB', async () => {
+    await serve();
+    const { apiKey } = await served.key();
+    const wire = served.connect();
+    wire.write(`POST /verify HTTP/1.1\r\nHost: x\r\nX-API-Key: ${apiKey}\r\nTransfer-Encoding: chunked\r\n\r\n`);
+    const chunk = `4000\r\n${'x'.repeat(16_384)}\r\n`;
+    let sent = 0;
+    while (!wire.socket.closed) {
+      if (wire.socket.writable && wire.socket.writableLength === 0) {
+        wire.write(chunk);
+        sent += 16_384;
+      }
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    expect(wire.statuses).toEqual(['200']);
+    expect(sent).toBeLessThan(20_000_000);
+    expect(await served.debits()).toHaveLength(1);
+  });
+});
+
+test('a thousand idle connections keep nobody out', async () => {
+  await serve();
+  const { apiKey } = await served.key();
+  const wires = Array.from({ length: 1_000 }, () => served.connect());
+  await settled(() => wires.every((wire) => !wire.socket.connecting));
+  expect((await served.verify(apiKey)).status).toBe(200);
+  for (const wire of wires) wire.socket.destroy();
+  await Promise.all(wires.map((wire) => wire.closed()));
+});
