@@ -5,6 +5,12 @@ import tseslint from 'typescript-eslint';
 /** The places that touch the outer world and hand it on: the composition root, and the one of a store's own thread. */
 const COMPOSITION_ROOTS = ['src/main.ts', 'src/stores/sqlite/*-thread.ts'];
 
+/** What plain JavaScript may use of Node: TypeScript knows it by itself. */
+const NODE_GLOBALS = [
+  ...['AbortController', 'AbortSignal', 'Buffer', 'URL', 'clearInterval', 'clearTimeout', 'console', 'fetch', 'performance', 'process'],
+  ...['queueMicrotask', 'setImmediate', 'setInterval', 'setTimeout', 'structuredClone'],
+];
+
 const PASS_IT_IN = 'It is passed in: only the composition root reads the clock, chance and the process.';
 
 export default defineConfig(
@@ -16,7 +22,7 @@ export default defineConfig(
   },
   {
     files: ['**/*.js'],
-    languageOptions: { globals: { console: 'readonly', process: 'readonly', URL: 'readonly' } },
+    languageOptions: { globals: Object.fromEntries(NODE_GLOBALS.map((name) => [name, 'readonly'])) },
   },
   {
     files: ['src/**/*.ts', 'test/**/*.ts'],
