@@ -1,10 +1,9 @@
-import type { ChalkInstance } from 'chalk';
 import { DEFAULT_SERVICE } from '../domain/defaults.ts';
 import { usageError } from '../domain/error.ts';
 import { formatInstant, parseInstant, type Instant } from '../domain/utc-day.ts';
 import { explainKey, type Explanation } from '../operations/explain-key.ts';
 import type { Output } from '../terminal/output.ts';
-import { painter } from '../terminal/style.ts';
+import { painter, type Paint } from '../terminal/style.ts';
 import { readAddress } from './address.ts';
 import { option, type CommandModule } from './call.ts';
 import { KEY_ARGUMENT, readKeyOrChoose } from './key-argument.ts';
@@ -66,7 +65,7 @@ function resultOf(passes: boolean | null): string {
   return passes === null ? 'unknown' : passes ? 'pass' : 'fail';
 }
 
-function describe({ keyName, account, service, at, resetsAt, verdict, checks }: Explanation, paint: ChalkInstance): string {
+function describe({ keyName, account, service, at, resetsAt, verdict, checks }: Explanation, paint: Paint): string {
   const asked = `${account}/${keyName} for ${service ?? 'an unknown service'} at ${formatInstant(at)}`;
   const answer = verdict === 'ok' ? paint.green('would pass') : `${paint.red('would be denied')}: ${verdict}`;
   const lines = checks.flatMap(({ code, passes, detail, remedy }) => {

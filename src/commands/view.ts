@@ -1,9 +1,8 @@
-import type { ChalkInstance } from 'chalk';
 import { remaining } from '../domain/credits.ts';
 import { formatInstant, nextReset, type Instant } from '../domain/utc-day.ts';
 import { KEY_FIELDS, type KeyView } from '../operations/describe-keys.ts';
 import { viewKey, type KeyDetails } from '../operations/view-key.ts';
-import { facts, grouped, painter, relative, statusColor } from '../terminal/style.ts';
+import { facts, grouped, painter, relative, statusColor, type Paint } from '../terminal/style.ts';
 import type { CommandModule } from './call.ts';
 import { fullName, KEY_ARGUMENT, readKeyOrChoose } from './key-argument.ts';
 import { lazyStore } from './lazy-store.ts';
@@ -25,11 +24,11 @@ export const command: CommandModule = {
 
 type Lines = readonly (readonly [string, string])[];
 
-function describe(details: KeyDetails, paint: ChalkInstance): string {
+function describe(details: KeyDetails, paint: Paint): string {
   return facts([...settings(details, paint), ...traffic(details), ...rotation(details)], paint);
 }
 
-function settings({ key, account, now }: KeyDetails, paint: ChalkInstance): Lines {
+function settings({ key, account, now }: KeyDetails, paint: Paint): Lines {
   const { disabledAt, disabledReason, deletedAt, note } = key;
   const suspended = account.suspendedAt === null ? '' : ` (${paint.red('suspended')})`;
   return [

@@ -1,7 +1,10 @@
 import { Chalk, type ChalkInstance } from 'chalk';
 
+/** What paints text. */
+export type Paint = ChalkInstance;
+
 /** Paints text, or leaves it plain. chalk 5 does not know NO_COLOR, so the caller decides. */
-export function painter(color: boolean): ChalkInstance {
+export function painter(color: boolean): Paint {
   return color ? new Chalk({ level: 1 }) : new Chalk({ level: 0 });
 }
 
@@ -11,7 +14,7 @@ export function grouped(value: number): string {
 }
 
 /** `Label:   value` lines with their values under each other. */
-export function facts(lines: readonly (readonly [string, string])[], paint: ChalkInstance): string {
+export function facts(lines: readonly (readonly [string, string])[], paint: Paint): string {
   const width = Math.max(...lines.map(([label]) => label.length)) + 2;
   return lines.map(([label, value]) => `${paint.dim(`${label}:`.padEnd(width))}${value}`).join('\n');
 }
@@ -41,7 +44,7 @@ export function relative(at: number | null, now: number): string {
 }
 
 /** Colours a key's or an account's status. */
-export function statusColor(status: string, paint: ChalkInstance): string {
+export function statusColor(status: string, paint: Paint): string {
   if (status === 'active') return paint.green(status);
   return status === 'expired' ? paint.yellow(status) : paint.red(status);
 }

@@ -1,9 +1,8 @@
-import type { ChalkInstance } from 'chalk';
 import { remaining } from '../../domain/credits.ts';
 import { formatDay, formatInstant, nextReset, startOfDay, type Instant } from '../../domain/utc-day.ts';
 import { ACCOUNT_FIELDS, accountJson, type AccountView } from '../../operations/describe-accounts.ts';
 import type { Output } from '../../terminal/output.ts';
-import { facts, grouped, painter, relative, statusColor } from '../../terminal/style.ts';
+import { facts, grouped, painter, relative, statusColor, type Paint } from '../../terminal/style.ts';
 
 /** What a command did to an account: the account in JSON, a sentence otherwise. */
 export function showAccount(out: Output, account: AccountView, sentence: string): void {
@@ -15,7 +14,7 @@ export function showAccountFacts(out: Output, account: AccountView, now: Instant
   showAccount(out, account, out.json ? '' : describe(account, now, painter(out.color)));
 }
 
-function describe(account: AccountView, now: Instant, paint: ChalkInstance): string {
+function describe(account: AccountView, now: Instant, paint: Paint): string {
   const { credits, pendingTier: pending } = account;
   const adjusted = credits.adjusted === 0 ? '' : ` (${credits.adjusted > 0 ? '+' : ''}${grouped(credits.adjusted)} by operators)`;
   const lines: (readonly [string, string])[] = [

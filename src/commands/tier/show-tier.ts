@@ -1,9 +1,8 @@
-import type { ChalkInstance } from 'chalk';
 import { formatDay } from '../../domain/utc-day.ts';
 import { EVERY_SERVICE } from '../../operations/apply-limits.ts';
 import { TIER_FIELDS, tierJson, type TierView } from '../../operations/describe-tiers.ts';
 import type { Output } from '../../terminal/output.ts';
-import { facts, grouped, painter } from '../../terminal/style.ts';
+import { facts, grouped, painter, type Paint } from '../../terminal/style.ts';
 
 /** What a command did to a tier: the tier in JSON, a sentence otherwise. */
 export function showTier(out: Output, tier: TierView, sentence: string): void {
@@ -15,7 +14,7 @@ export function showTierFacts(out: Output, tier: TierView): void {
   showTier(out, tier, out.json ? '' : describe(tier, painter(out.color)));
 }
 
-function describe(tier: TierView, paint: ChalkInstance): string {
+function describe(tier: TierView, paint: Paint): string {
   const waits = waitingText(tier);
   const lines: (readonly [string, string])[] = [
     ['Tier', paint.bold(tier.name)],
