@@ -47,7 +47,7 @@ function openNew(path: string): number {
   try {
     return openSync(path, 'wx', 0o600);
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'EEXIST') {
+    if (typeof error === 'object' && error !== null && 'code' in error && error.code === 'EEXIST') {
       throw new KeyctlError('already_exists', 'The file of --out exists already; no key was made.', {
         hint: 'Give --out the path of a new file.',
         cause: error,

@@ -1,0 +1,145 @@
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import type { Store } from '../../src/domain/store.ts';
+import { viewKey } from '../../src/operations/view-key.ts';
+import { temporaryStore, type TestClock } from '../harness.ts';
+import { DAY, HOUR, makeKey, rotate, spend, words } from '../operations/key-fixture.ts';
+import { atTerminal, type Answers, type Session } from './scripted-call.ts';
+
+let store: Store;
+let clock: TestClock;
+let path: string;
+let cleanUp: () => Promise<void>;
+beforeEach(async () => ({ store, clock, path, cleanUp } = await temporaryStore('2026-11-22T10:00:00Z')));
+afterEach(() => cleanUp());
+
+const person = (argv: readonly string[], ...answers: Answers): Promise<Session> => atTerminal(argv, answers, { path, clock });
+const statusOf = async (name: string): Promise<string> => (await viewKey(store, words(name))).key.status;
+
+describe('create asks', () => {
+  test('for name and environment, production being chosen already', async () => {
+    const { stdout, stderr, asked } = await person(['create'], 'prod', '');
+    expect(asked).toEqual([expect.stringContaining('Name'), expect.stringMatching(/development \(dev\) \| .*production \(prod\)/)]);
+    expect(stdout).toMatch(/^kc_prod_[0-9A-Za-z]{36}\n$/);
+    expect(stderr).toContain('Created default/prod');
+    expect((await viewKey(store, words('prod'))).key.environment).toBe('production');
+  });
+
+  test('for what the flags leave out, and for nothing when they say all', async () => {
+    expect((await person(['create', '--name', 'a'], 'qa')).asked).toHaveLength(1);
+    expect((await viewKey(store, words('a'))).key.environment).toBe('qa');
+    expect((await person(['create', '--env', 'qa'], 'b')).asked).toHaveLength(1);
+    expect((await person(['create', '--name', 'c', '--env', 'dev'])).asked).toEqual([]);
+  });
+
+  test('and Ctrl-C makes no key', async () => {
+    expect((await person(['create'], 'prod', 'Ctrl-C')).code).toBe('cancelled');
+    await expect(viewKey(store, words('prod'))).rejects.toMatchObject({ code: 'not_found' });
+  });
+});
+
+describe('without a key, a person chooses', () => {
+  test('for disable among the active ones, each with what it did today', async () => {
+    const { apiKey } = await makeKey(store, 'busy');
+    await makeKey(store, 'idle');
+    await makeKey(store, 'ended', { expiresAt: clock.now + 1 });
+    await makeKey(store, 'third');
+    clock.now += HOUR;
+    await spend(store, apiKey, 12);
+    const { asked, stdout } = await person(['disable', '--reason', 'leaked'], ['busy', 'third']);
+    expect(asked).toEqual([
+      expect.stringMatching(/default\/busy +production +12 requests, 1,200 credits today \| default\/idle .*nothing today/),
+    ]);
+    expect(asked[0]).not.toContain('ended');
+    expect(stdout.trim().split('\n')).toEqual([expect.stringContaining('default/busy'), expect.stringContaining('default/third')]);
+    expect([await statusOf('busy'), await statusOf('idle'), await statusOf('third')]).toEqual(['disabled', 'active', 'disabled']);
+  });
+
+  test('for enable among the disabled ones', async () => {
+    await makeKey(store, 'a');
+    await makeKey(store, 'b');
+    await person(['disable', 'b']);
+    const { asked } = await person(['enable'], ['b']);
+    expect(asked[0]).not.toContain('default/a');
+    expect(await statusOf('b')).toBe('active');
+  });
+
+  test('for view, explain and rotate', async () => {
+    await makeKey(store, 'prod');
+    await makeKey(store, 'other');
+    expect((await person(['view'], 'default/other')).stdout).toContain('default/other');
+    expect((await person(['explain'], 'default/other')).stdout).toContain(
+      'default/other for default at 2026-11-22T10:00:00.000Z would pass',
+    );
+    expect((await person(['rotate', '--grace', '1h'], 'default/prod')).stderr).toContain('goes on until 2026-11-22T11:00:00.000Z');
+  });
+
+  test('but where there is none, it is said', async () => {
+    for (const argv of [['disable'], ['enable'], ['view']]) expect((await person(argv)).code).toBe('not_found');
+  });
+
+  test('and Ctrl-C changes nothing', async () => {
+    await makeKey(store, 'prod');
+    expect((await person(['disable'], 'Ctrl-C')).code).toBe('cancelled');
+    expect(await statusOf('prod')).toBe('active');
+  });
+});
+
+describe('delete', () => {
+  test('asks for the name, typed', async () => {
+    await makeKey(store, 'prod');
+    const { asked, stdout, code } = await person(['delete', 'prod'], 'prod');
+    expect(asked).toEqual([expect.stringContaining('Type prod')]);
+    expect([code, stdout]).toEqual([0, expect.stringContaining('Deleted default/prod')]);
+  });
+
+  test('of another word deletes nothing', async () => {
+    await makeKey(store, 'prod');
+    expect((await person(['delete', 'prod'], 'prodd')).code).toBe('cancelled');
+    expect(await statusOf('prod')).toBe('active');
+  });
+
+  test('with --yes asks nothing, and warns of a predecessor that still passes', async () => {
+    await makeKey(store, 'prod');
+    await rotate(store, 'prod', DAY);
+    const { asked, stderr } = await person(['delete', 'prod', '--yes']);
+    expect(asked).toEqual([]);
+    expect(stderr).toContain('default/prod~1 still passes');
+  });
+});
+
+describe('a person reads', () => {
+  test('of a key in its grace until when, and what still comes with it', async () => {
+    const { apiKey } = await makeKey(store, 'prod', { note: 'of the web shop', dailyCap: 5_000 });
+    await rotate(store, 'prod', DAY);
+    await spend(store, apiKey, 12);
+    clock.now += HOUR;
+    const { stdout } = await person(['view', 'prod~1']);
+    expect(stdout).toMatch(/In its grace: until 2026-11-23T10:00:00.000Z \(in 23 h\); still 12 requests today, last used 1 h ago/);
+    expect(stdout).toMatch(/Replaced by: +default\/prod \(key_/);
+    expect(stdout).toMatch(/Credits: +98,800 of 100,000 left/);
+    expect(stdout).toMatch(/Daily cap: +1,200 of 5,000 spent today/);
+    expect((await person(['view', 'prod'])).stdout).toMatch(/Its grace: +until 2026-11-23.*still 12 requests today/);
+    clock.now += DAY;
+    expect((await person(['view', 'prod~1'])).stdout).not.toContain('In its grace');
+  });
+
+  test('of a denial which check decides, and what would help', async () => {
+    await makeKey(store, 'prod');
+    await person(['disable', 'prod', '--reason', 'leaked']);
+    const { stdout } = await person(['explain', 'prod']);
+    expect(stdout).toMatch(/would be denied: api_key_disabled/);
+    expect(stdout).toMatch(/✗ api_key_disabled \(this one decides\)\n.*leaked.*\n +→ keyctl enable key_/);
+    expect(stdout.match(/^[✓✗-] /gm)).toHaveLength(12);
+  });
+
+  test('a hidden prompt takes the secret of verify and of -', async () => {
+    const { apiKey } = await makeKey(store, 'prod');
+    const verified = await person(['verify'], apiKey);
+    expect([verified.code, verified.asked, verified.stdout]).toEqual([0, ['API key'], expect.stringMatching(/^Admitted\n/)]);
+    const disabled = await person(['disable', '-'], apiKey);
+    expect(disabled.stdout).toContain('Disabled default/prod');
+    const denied = await person(['verify'], apiKey);
+    expect([denied.code, denied.stdout]).toEqual([5, expect.stringContaining('api_key_disabled')]);
+    for (const { stdout, stderr } of [verified, disabled, denied]) expect(stdout + stderr).not.toContain(apiKey);
+  });
+});
