@@ -26,7 +26,7 @@ function addressIn(entry: string): string | null {
  * Spellings with underscores are other headers and mean nothing.
  */
 export function clientAddress(req: IncomingMessage, peer: Peer, trusted: readonly string[]): string | null {
-  if (peer.kind === 'address' && !ipInRanges(trusted, peer.ip)) return peer.ip;
+  if (peer.kind === 'address' && (trusted.length === 0 || !ipInRanges(trusted, peer.ip))) return peer.ip;
   const entries = headerValues(req.rawHeaders, 'x-forwarded-for').flatMap((value) => value.split(','));
   const client = entries.findLast((entry) => !ipInRanges(trusted, addressIn(entry))) ?? entries[0];
   return client === undefined ? null : addressIn(client);

@@ -1,9 +1,10 @@
-import { openBalance, remaining, type Balance } from '../domain/credits.ts';
+import { remaining } from '../domain/credits.ts';
 import { CHECKS, type Facts, type Request, type Subject } from '../domain/decide.ts';
-import { creditsOn, tierOn, type Account, type Key, type Tier } from '../domain/entities.ts';
+import { tierOn, type Account, type Key } from '../domain/entities.ts';
 import type { ReadTransaction, Store } from '../domain/store.ts';
 import { dayOf, formatDay, formatInstant, nextReset, type Instant, type UtcDay } from '../domain/utc-day.ts';
 import { anonymousVerdict, type DenialCode, type Verdict } from '../domain/verdict.ts';
+import { balanceOn, tierNamed } from './balance-on.ts';
 
 /** What a key may know about itself, as JSON shows it. Credits are whole numbers, times ISO 8601 in UTC. */
 export interface Self {
@@ -76,9 +77,8 @@ function failedCheck(subject: SelfSubject, ip: string | null, key: Key, account:
 
 async function describe(tx: ReadTransaction, key: Key, account: Account, now: Instant): Promise<Self> {
   const day = dayOf(now);
-  const tier = await tx.tiers.byName(tierOn(account, day));
-  if (tier === null) throw new RangeError('an account without a tier');
-  const balance = await balanceOn(tx, account, tier, day);
+  const tier = await tierNamed(tx, tierOn(account, day));
+  const balance = await balanceOn(tx, account, day);
   return {
     account: account.name,
     keyId: key.id,
@@ -97,12 +97,6 @@ async function describe(tx: ReadTransaction, key: Key, account: Account, now: In
     cap: await capOf(tx, key, day),
     limits: [...tier.limits].map(([service, limit]) => ({ service, ...limit })),
   };
-}
-
-async function balanceOn(tx: ReadTransaction, account: Account, tier: Tier, day: UtcDay): Promise<Balance> {
-  const { running, archived, adjusted } = await tx.credits.spending(account.ref, day);
-  if (running?.balance.day === day) return running.balance;
-  return archived ?? openBalance(day, creditsOn(tier, day), adjusted);
 }
 
 async function capOf(tx: ReadTransaction, key: Key, day: UtcDay): Promise<Self['cap']> {
