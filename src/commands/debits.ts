@@ -1,8 +1,61 @@
-import { KeyctlError } from '../domain/error.ts';
+import { debitId } from '../domain/debit.ts';
+import type { Debit } from '../domain/store.ts';
+import { formatInstant } from '../domain/utc-day.ts';
+import { DEBITS } from '../operations/read-traffic.ts';
+import type { Column } from '../terminal/listing.ts';
+import { grouped, relative } from '../terminal/style.ts';
 import type { CommandModule } from './call.ts';
+import { configureTraffic, showTraffic } from './traffic-options.ts';
 
-// Placeholder, to be replaced in this session.
+const FIELDS = ['id', 'at', 'account', 'key', 'keyName', 'service', 'cost', 'balanceAfter', 'requestId', 'refundedAt'] as const;
+
 export const command: CommandModule = {
-  configure: () => undefined,
-  run: () => Promise.reject(new KeyctlError('failed', 'Not built yet.')),
+  configure: (cli) => void configureTraffic(cli),
+
+  run: async (call, _, options) => {
+    const columns = columnsAt(call.context.clock());
+    await showTraffic(call, options, { traffic: DEBITS, json: debitJson, fields: FIELDS, columns, empty: 'No debits.' });
+    return undefined;
+  },
 };
+
+function debitJson({
+  number,
+  at,
+  account,
+  keyId,
+  keyName,
+  service,
+  cost,
+  balanceAfter,
+  requestId,
+  refundedAt,
+}: Debit): Record<string, unknown> {
+  return {
+    ...{ id: debitId(number), at: formatInstant(at), account, key: keyId, keyName, service, cost, balanceAfter, requestId },
+    refundedAt: refundedAt === null ? null : formatInstant(refundedAt),
+  };
+}
+
+function columnsAt(now: number): readonly Column<Debit>[] {
+  return [
+    { header: 'ID', person: ({ number }) => debitId(number), script: ({ number }) => debitId(number) },
+    { header: 'WHEN', person: ({ at }) => relative(at, now), script: ({ at }) => formatInstant(at) },
+    { header: 'ACCOUNT', person: ({ account }) => account, script: ({ account }) => account },
+    { header: 'KEY', person: ({ keyName }) => keyName ?? '-', script: ({ keyId }) => keyId ?? '' },
+    { header: 'SERVICE', person: ({ service }) => service, script: ({ service }) => service },
+    { header: 'COST', align: 'right', person: ({ cost }) => grouped(cost), script: ({ cost }) => String(cost) },
+    {
+      header: 'BALANCE AFTER',
+      align: 'right',
+      person: ({ balanceAfter }) => grouped(balanceAfter),
+      script: ({ balanceAfter }) => String(balanceAfter),
+    },
+    { header: 'REQUEST ID', person: ({ requestId }) => requestId ?? '-', script: ({ requestId }) => requestId ?? '' },
+    {
+      header: 'REFUNDED',
+      person: ({ refundedAt }, paint) => (refundedAt === null ? '-' : paint.yellow(relative(refundedAt, now))),
+      script: ({ refundedAt }) => (refundedAt === null ? '' : formatInstant(refundedAt)),
+    },
+  ];
+}

@@ -20,8 +20,8 @@ export interface Listing<Row> {
   /** The fields of `json`, for `--fields`, whether or not there is a row. */
   readonly fields: readonly string[];
   readonly columns: readonly Column<Row>[];
-  /** How many rows there are, asked only when a terminal shows fewer than all. */
-  readonly total?: () => Promise<number>;
+  /** How many rows there are, asked only when a terminal shows fewer than all; undefined for more than anybody counts. */
+  readonly total?: () => Promise<number | undefined>;
   /** What to tell a person when there are none: what to do next. */
   readonly empty: string;
 }

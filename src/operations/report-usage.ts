@@ -1,0 +1,78 @@
+import type { Balance } from '../domain/credits.ts';
+import type { Account, Key } from '../domain/entities.ts';
+import { settingDuration } from '../domain/settings.ts';
+import type { ReadTransaction, Store } from '../domain/store.ts';
+import { dayOf, formatInstant, hourOf, MS_PER_HOUR, type Instant } from '../domain/utc-day.ts';
+import { balanceOn } from './balance-on.ts';
+import { balanceJson } from './describe-accounts.ts';
+import { findAccount } from './find-account.ts';
+import { findKey, type KeyReference } from './find-key.ts';
+import { checkServiceEver } from './service-ever.ts';
+import { rowsOf, totalOf, type UsageRow, type UsageTotal } from './usage-rows.ts';
+import { usagePeriod, type UsagePeriod, type WantedPeriod } from './usage-period.ts';
+
+export interface ReportUsage extends WantedPeriod {
+  /** A name or id. */
+  readonly account: string | undefined;
+  readonly key: KeyReference | undefined;
+  readonly service: string | undefined;
+}
+
+export interface UsageReport extends UsagePeriod {
+  readonly rows: readonly UsageRow[];
+  readonly total: UsageTotal;
+  /** The books of today of the one account that is meant, or null. */
+  readonly credits: Balance | null;
+}
+
+export const USAGE_FIELDS = ['from', 'to', 'by', 'rows', 'total', 'credits'] as const;
+
+export function usageJson({ from, to, by, rows, total, credits }: UsageReport): Record<string, unknown> {
+  return {
+    ...{ from: formatInstant(from), to: formatInstant(to), by, rows, total },
+    credits: credits === null ? null : balanceJson(credits),
+  };
+}
+
+/**
+ * Requests and credits over a period, and what was denied in it. Hours and days without traffic are rows of zeros.
+ * Throws `not_found`, `ambiguous`, or `usage` for a period that cannot be told.
+ */
+export function reportUsage(store: Store, wanted: ReportUsage): Promise<UsageReport> {
+  return store.read(async (tx, now) => {
+    const key = wanted.key === undefined ? null : await findKey(tx, wanted.key);
+    const account = await accountMeant(tx, wanted, key);
+    if (wanted.service !== undefined) await checkServiceEver(tx, wanted.service);
+    const period = usagePeriod(wanted, now, await hoursKeptFrom(tx, now));
+    const { from, to, by, table } = period;
+    const sums = await tx.usage.sums({
+      ...{ from, to, table, by },
+      ...(account === null ? {} : { accountRef: account.ref }),
+      ...(key === null ? {} : { keyRef: key.ref }),
+      ...(wanted.service === undefined ? {} : { service: wanted.service }),
+    });
+    const billed = account ?? (await onlyAccount(tx));
+    return {
+      ...period,
+      rows: await rowsOf(tx, sums, period, account, now),
+      total: totalOf(sums),
+      credits: billed === null ? null : await balanceOn(tx, billed, dayOf(now)),
+    };
+  });
+}
+
+async function accountMeant(tx: ReadTransaction, wanted: ReportUsage, key: Key | null): Promise<Account | null> {
+  if (key !== null) return tx.accounts.byRef(key.accountRef);
+  return wanted.account === undefined ? null : findAccount(tx, wanted.account);
+}
+
+/** Whose balance is meant when nobody is named. */
+async function onlyAccount(tx: ReadTransaction): Promise<Account | null> {
+  const [only, another] = await tx.accounts.page({}, { after: 0, limit: 2 });
+  return another === undefined ? (only ?? null) : null;
+}
+
+/** The same instant up to which `reset` prunes hours. */
+async function hoursKeptFrom(tx: ReadTransaction, now: Instant): Promise<Instant> {
+  return hourOf(now - settingDuration(await tx.config.all(), 'keep-hourly-usage')) * MS_PER_HOUR;
+}
