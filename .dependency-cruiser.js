@@ -49,7 +49,7 @@ export default {
       name: 'only-the-root-knows-the-stores',
       comment: 'Whatever else works on a store takes the port of the domain, so that every store will do.',
       severity: 'error',
-      from: { path: '^src/', pathNot: '^src/(main\\.ts$|stores/)' },
+      from: { path: '^src/', pathNot: '^src/(main|store-thread)\\.ts$|^src/stores/' },
       to: { path: '^src/stores/' },
     },
     {

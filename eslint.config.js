@@ -3,7 +3,7 @@ import { defineConfig, globalIgnores } from 'eslint/config';
 import tseslint from 'typescript-eslint';
 
 /** The places that touch the outer world and hand it on: the composition root, and the one of a store's own thread. */
-const COMPOSITION_ROOTS = ['src/main.ts', 'src/stores/sqlite/*-thread.ts'];
+const COMPOSITION_ROOTS = ['src/main.ts', 'src/store-thread.ts'];
 
 /** What plain JavaScript may use of Node: TypeScript knows it by itself. */
 const NODE_GLOBALS = [

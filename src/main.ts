@@ -8,7 +8,7 @@ import { buildProgram, parse, type Globals } from './commands/program.ts';
 import { locateStore } from './config.ts';
 import { KeyctlError } from './domain/error.ts';
 import { checkText } from './domain/names.ts';
-import type { Actor, Store } from './domain/store.ts';
+import type { Actor } from './domain/store.ts';
 import { openStore } from './stores/open-store.ts';
 import { Output } from './terminal/output.ts';
 
@@ -50,16 +50,16 @@ async function invoke(
   globals: Globals,
   version: string,
 ): Promise<number> {
-  const opened: Store[] = [];
+  const opened: { close(): Promise<void> }[] = [];
   const call = newCall(globals, version, opened);
   try {
     return (await module.run(call, args, options)) ?? EXIT.done;
   } finally {
-    for (const store of opened) await store.close();
+    for (const closable of opened) await closable.close();
   }
 }
 
-function newCall(globals: Globals, version: string, opened: Store[]): Call {
+function newCall(globals: Globals, version: string, opened: { close(): Promise<void> }[]): Call {
   const out = new Output({
     stdout: process.stdout,
     stderr: process.stderr,
@@ -78,6 +78,12 @@ function newCall(globals: Globals, version: string, opened: Store[]): Call {
     prompts: async () => {
       if (!globals.input || globals.json || !process.stdin.isTTY || !process.stdout.isTTY) return null;
       return (await import('./terminal/inquirer-prompts.ts')).inquirerPrompts;
+    },
+    startActs: async (busyTimeoutMs) => {
+      const { startThreadedActs } = await import('./threaded-acts.ts');
+      const acts = await startThreadedActs({ location: await storeLocation(), busyTimeoutMs });
+      opened.push(acts);
+      return acts;
     },
     openStore: async (mode: StoreMode, busyTimeoutMs = SHELL_BUSY_TIMEOUT_MS) => {
       const { clock } = context;

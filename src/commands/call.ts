@@ -5,6 +5,7 @@ import { looksLikeApiKey } from '../domain/api-key.ts';
 import type { RandomBytes } from '../domain/random.ts';
 import type { Actor, Store } from '../domain/store.ts';
 import type { Instant } from '../domain/utc-day.ts';
+import type { ServedActs } from '../operations/served-acts.ts';
 import type { Output } from '../terminal/output.ts';
 import type { Prompts } from '../terminal/prompts.ts';
 
@@ -30,6 +31,8 @@ export interface Call {
   readonly actor: Actor;
   /** Opens the store once; closed by the caller of the command. `create` makes a missing one and says where on stderr. */
   openStore(mode: StoreMode, busyTimeoutMs?: number): Promise<Store>;
+  /** What `serve` writes, on a thread of its own with its own connection to the store. */
+  startActs(busyTimeoutMs: number): Promise<ServedActs>;
   /** Where the store is or would be. */
   storeLocation(): Promise<string>;
   /** The prompts, or null where nobody can be asked: no terminal on one of the ends, or `--no-input`. */

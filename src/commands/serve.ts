@@ -35,11 +35,12 @@ export const command: CommandModule = {
   run: async (call, _, options) => {
     const serveOptions = readServeOptions(call, options);
     const store = await call.openStore('create', BUSY_TIMEOUT_MS);
+    const acts = await call.startActs(BUSY_TIMEOUT_MS);
     const [{ pino }, { startServer }] = await Promise.all([import('pino'), import('../http/server.ts')]);
     const log = pino({ name: 'keyctl', base: null }, pino.destination({ dest: 2, sync: true }));
     const { clock, version } = call.context;
     const stopRequested = call.context.stopRequested();
-    const server = await startServer(serveOptions, { store, clock, log, version });
+    const server = await startServer(serveOptions, { store, acts, clock, log, version });
     if (flag(options, 'firstKey')) await makeFirstKey(call, store, server.address, serveOptions.header);
     call.out.note(`Serving on ${server.address} with the store at ${store.location}`);
     const signal = await stopRequested;

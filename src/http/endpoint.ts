@@ -1,5 +1,6 @@
 import { KeyctlError } from '../domain/error.ts';
 import { VERDICT_MESSAGE, anonymousVerdict } from '../domain/verdict.ts';
+import type { ServedActs } from '../operations/served-acts.ts';
 import type { Access } from './access.ts';
 import type { Exchange } from './exchange.ts';
 import type { Metrics } from './metrics.ts';
@@ -13,6 +14,7 @@ import { answerSelf, type SelfDeps } from './self.ts';
 import { Verify, sendVerdict } from './verify.ts';
 
 export interface EndpointDeps extends SelfDeps {
+  readonly acts: ServedActs;
   readonly access: Access;
   readonly metrics: Metrics;
   /** The document at /openapi.json. */
@@ -73,13 +75,13 @@ export class Endpoint {
   }
 
   async #answer(exchange: Exchange, name: Exclude<RouteName, 'verify'>, parameter: string): Promise<void> {
-    const { store, metrics, openapi, stopping } = this.#deps;
+    const { store, acts, metrics, openapi, stopping } = this.#deps;
     switch (name) {
       case 'question':
         await answerQuestion(exchange, this.#deps);
         return;
       case 'refund':
-        await answerRefund(exchange, store, parameter);
+        await answerRefund(exchange, acts, parameter);
         return;
       case 'self':
         await answerSelf(exchange, this.#deps);

@@ -1,6 +1,7 @@
 import type { DenialTally } from '../domain/denial-tally.ts';
 import type { Store } from '../domain/store.ts';
 import { flushUsage } from '../operations/flush-usage.ts';
+import type { ServedActs } from '../operations/served-acts.ts';
 import { readCatalogue, type Catalogue } from './catalogue.ts';
 import type { After, Logger } from './options.ts';
 import { Outage } from './outage.ts';
@@ -12,6 +13,7 @@ const MOST_WRITES_AT_THE_END = 10_000;
 
 export interface HousekeepingDeps {
   readonly store: Store;
+  readonly acts: ServedActs;
   readonly tally: DenialTally;
   readonly after: After;
   readonly log: Logger;
@@ -52,10 +54,10 @@ export class Housekeeping {
   }
 
   async #work(mostWrites: number): Promise<void> {
-    const { store, tally, refreshed } = this.#deps;
+    const { store, acts, tally, refreshed } = this.#deps;
     try {
       if (!this.#stopped) refreshed(await readCatalogue(store));
-      await flushUsage(store, tally, mostWrites);
+      await flushUsage(acts, tally, mostWrites);
       this.#outage.works();
     } catch (error) {
       this.#outage.failed(error);

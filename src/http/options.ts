@@ -3,6 +3,7 @@ import { checkIpRange, ipInRanges } from '../domain/ip-range.ts';
 import { checkName } from '../domain/names.ts';
 import type { Store } from '../domain/store.ts';
 import type { Instant } from '../domain/utc-day.ts';
+import type { ServedActs } from '../operations/served-acts.ts';
 
 /** One field for each flag of `keyctl serve`, already read: the token is the file's content, not its path. */
 export interface ServeOptions {
@@ -55,7 +56,10 @@ export interface Logger {
 export type After = (ms: number, act: () => void) => () => void;
 
 export interface ServerDeps {
+  /** Read on this thread; what is written goes through `acts`. */
   readonly store: Store;
+  /** If left out, the store is written on this thread as well. */
+  readonly acts?: ServedActs;
   readonly clock: () => Instant;
   readonly log: Logger;
   readonly version: string;

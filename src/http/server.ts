@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { DenialTally } from '../domain/denial-tally.ts';
+import { servedActs, type ServedActs } from '../operations/served-acts.ts';
 import { Access } from './access.ts';
 import { readCatalogue, type Catalogue } from './catalogue.ts';
 import { CommitQueue } from './commit-queue.ts';
@@ -36,12 +37,13 @@ const afterTimeout: After = (ms, act) => {
  */
 export async function startServer(given: ServeOptions, deps: ServerDeps): Promise<RunningServer> {
   const options = checkServeOptions(given);
-  const { store, log } = deps;
+  const { store, log, acts = servedActs(store) } = deps;
   let catalogue = await readCatalogue(store);
   checkAgainstCatalogue(options, catalogue, log);
-  const parts = assemble(options, deps, () => catalogue);
+  const parts = assemble(options, deps, acts, () => catalogue);
   const housekeeping = new Housekeeping({
     store,
+    acts,
     log,
     tally: parts.tally,
     after: deps.after ?? afterTimeout,
@@ -62,14 +64,14 @@ export async function startServer(given: ServeOptions, deps: ServerDeps): Promis
   };
 }
 
-function assemble(options: ServeOptions, deps: ServerDeps, catalogue: () => Catalogue) {
+function assemble(options: ServeOptions, deps: ServerDeps, acts: ServedActs, catalogue: () => Catalogue) {
   const { store, clock, log, after = afterTimeout } = deps;
   const patience = { ...PATIENCE, ...deps.patience };
   const outage = new Outage(log, { down: 'the store cannot settle; requests are answered 503', up: 'the store settles again' });
   const tally = new DenialTally();
   const brake = new GuessBrake(clock, after);
   const queue: CommitQueue = new CommitQueue({
-    settle: (requests) => store.settle(requests),
+    settle: (requests) => acts.settle(requests),
     stopwatch: () => performance.now(),
     events: {
       settled: (size, ms) => {
@@ -90,6 +92,7 @@ function assemble(options: ServeOptions, deps: ServerDeps, catalogue: () => Cata
   const endpoint = new Endpoint({
     options,
     store,
+    acts,
     clock,
     catalogue,
     verification,

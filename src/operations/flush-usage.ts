@@ -1,5 +1,5 @@
 import type { DenialTally } from '../domain/denial-tally.ts';
-import type { Store } from '../domain/store.ts';
+import type { ServedActs } from './served-acts.ts';
 
 /** Small enough that another process waits only a moment for the write lock. */
 const DENIALS_PER_WRITE = 1_000;
@@ -10,13 +10,13 @@ const DEBITS_PER_WRITE = 5_000;
  * (a chunk is 5,000). Returns whether debits may be left over. When the store fails, the denials it did not take go back
  * into the tally and the failure is thrown; nothing is counted twice, since each write is one transaction.
  */
-export async function flushUsage(store: Store, tally: DenialTally, mostWrites: number): Promise<boolean> {
+export async function flushUsage(acts: Pick<ServedActs, 'addDenials' | 'fold'>, tally: DenialTally, mostWrites: number): Promise<boolean> {
   const denials = tally.take();
   let stored = 0;
   try {
     while (stored < denials.length) {
       const chunk = denials.slice(stored, stored + DENIALS_PER_WRITE);
-      await store.write((tx) => tx.usage.addDenials(chunk));
+      await acts.addDenials(chunk);
       stored += chunk.length;
     }
   } catch (error) {
@@ -24,7 +24,7 @@ export async function flushUsage(store: Store, tally: DenialTally, mostWrites: n
     throw error;
   }
   for (let writes = 0; writes < mostWrites; writes += 1) {
-    const folded = await store.write((tx) => tx.usage.fold(DEBITS_PER_WRITE));
+    const folded = await acts.fold(DEBITS_PER_WRITE);
     if (folded < DEBITS_PER_WRITE) return false;
   }
   return true;

@@ -3,6 +3,7 @@ import { DenialTally } from '../../src/domain/denial-tally.ts';
 import type { Store } from '../../src/domain/store.ts';
 import { anonymousVerdict } from '../../src/domain/verdict.ts';
 import { flushUsage } from '../../src/operations/flush-usage.ts';
+import { servedActs } from '../../src/operations/served-acts.ts';
 import { temporaryStore } from '../harness.ts';
 import { NOON, createAccount, createKey, replaced } from './served.ts';
 
@@ -43,7 +44,7 @@ describe('flushing usage', () => {
           }),
       });
       const tally = tallyOf(2_500, now);
-      expect(await flushUsage(watched, tally, 5)).toBe(false);
+      expect(await flushUsage(servedActs(watched), tally, 5)).toBe(false);
       expect(sizes).toEqual([1_000, 1_000, 500]);
       expect(await storedDenials(store)).toBe(2_500);
       expect(tally.take()).toEqual([]);
@@ -60,9 +61,9 @@ describe('flushing usage', () => {
         },
       });
       const tally = tallyOf(2_500, now);
-      await expect(flushUsage(failing, tally, 5)).rejects.toThrow('disk');
+      await expect(flushUsage(servedActs(failing), tally, 5)).rejects.toThrow('disk');
       expect(await storedDenials(store)).toBe(1_000);
-      await flushUsage(store, tally, 5);
+      await flushUsage(servedActs(store), tally, 5);
       expect(await storedDenials(store)).toBe(2_500);
     });
   });
@@ -83,10 +84,10 @@ describe('flushing usage', () => {
         fromShell: true,
       } as const;
       await store.settle(Array.from({ length: 10_001 }, () => request));
-      expect(await flushUsage(store, new DenialTally(), 1)).toBe(true);
-      expect(await flushUsage(store, new DenialTally(), 2)).toBe(false);
+      expect(await flushUsage(servedActs(store), new DenialTally(), 1)).toBe(true);
+      expect(await flushUsage(servedActs(store), new DenialTally(), 2)).toBe(false);
       expect(await store.write((tx) => tx.usage.fold(10))).toBe(0);
-      expect(await flushUsage(store, new DenialTally(), 2)).toBe(false);
+      expect(await flushUsage(servedActs(store), new DenialTally(), 2)).toBe(false);
     });
   });
 });

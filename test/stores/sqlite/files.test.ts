@@ -44,7 +44,7 @@ describe('the file of a store', () => {
     expect(db.pragma('journal_mode', { simple: true })).toBe('wal');
     expect(db.pragma('application_id', { simple: true })).toBe(APPLICATION_ID);
     db.close();
-    await expect(store.write((tx) => tx.accounts.setTier(1, 0, 'no-such-tier', 0))).rejects.toThrow();
+    await expect(store.write((tx) => tx.accounts.setTier(99, 0, 'free', 0))).rejects.toThrow();
     await store.close();
   });
 

@@ -1,0 +1,28 @@
+import type { DebitNumber } from '../domain/debit.ts';
+import type { Request } from '../domain/decide.ts';
+import type { CountedDenial, Store } from '../domain/store.ts';
+import type { Verdict } from '../domain/verdict.ts';
+import { refundDebit, type Refund } from './refund-debit.ts';
+
+/**
+ * What the endpoint writes. Each is a transaction that waits for the disk, so that they can run on a thread of their own,
+ * where neither an fsync nor somebody else's lock stops the HTTP loop.
+ */
+export interface ServedActs {
+  settle(requests: readonly Request[]): Promise<readonly Verdict[]>;
+  /** See `refundDebit`, as traffic. */
+  refund(number: DebitNumber): Promise<Refund>;
+  addDenials(denials: readonly CountedDenial[]): Promise<void>;
+  /** Folds at most `limit` debits into usage, and returns how many there were. */
+  fold(limit: number): Promise<number>;
+}
+
+/** The acts on a store, on the thread of the caller. */
+export function servedActs(store: Store): ServedActs {
+  return {
+    settle: (requests) => store.settle(requests),
+    refund: (number) => refundDebit(store, number, { kind: 'http' }),
+    addDenials: (denials) => store.write((tx) => tx.usage.addDenials(denials)),
+    fold: (limit) => store.write((tx) => tx.usage.fold(limit)),
+  };
+}

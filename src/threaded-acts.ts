@@ -1,0 +1,92 @@
+import { Worker } from 'node:worker_threads';
+import { KeyctlError } from './domain/error.ts';
+import type { ServedActs } from './operations/served-acts.ts';
+import type { Answer, Order, ThreadData, ToldFailure } from './store-thread.ts';
+
+interface Waiting {
+  readonly resolve: (value: never) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** The acts of a store on a thread of its own. A thread that dies fails whatever waits for it, and everything after. */
+export interface ThreadedActs extends ServedActs {
+  close(): Promise<void>;
+}
+
+/** Starts the thread and resolves when it has opened the store; throws what opening threw. */
+export async function startThreadedActs(data: ThreadData): Promise<ThreadedActs> {
+  const worker = new Worker(new URL('./store-thread.js', import.meta.url), { workerData: data });
+  const thread = new StoreThread(worker);
+  await thread.ready();
+  return thread;
+}
+
+class StoreThread implements ThreadedActs {
+  readonly #worker: Worker;
+  readonly #waiting = new Map<number, Waiting>();
+  #next = 1;
+  #dead: unknown = null;
+
+  constructor(worker: Worker) {
+    this.#worker = worker;
+    worker.on('message', (answer: Answer) => {
+      this.#answered(answer);
+    });
+    worker.on('error', (error) => {
+      this.#die(error);
+    });
+    worker.on('exit', () => {
+      this.#die(new KeyctlError('failed', 'The thread of the store has ended.'));
+    });
+  }
+
+  ready(): Promise<void> {
+    return this.#wait(0);
+  }
+
+  settle: ServedActs['settle'] = (requests) => this.#order((id) => ({ id, act: 'settle', argument: requests }));
+  refund: ServedActs['refund'] = (number) => this.#order((id) => ({ id, act: 'refund', argument: number }));
+  addDenials: ServedActs['addDenials'] = (denials) => this.#order((id) => ({ id, act: 'addDenials', argument: denials }));
+  fold: ServedActs['fold'] = (limit) => this.#order((id) => ({ id, act: 'fold', argument: limit }));
+
+  async close(): Promise<void> {
+    if (this.#dead !== null) return;
+    const ended = new Promise((resolve) => this.#worker.once('exit', resolve));
+    this.#worker.postMessage('close');
+    await ended;
+  }
+
+  #order<Value>(order: (id: number) => Order): Promise<Value> {
+    const id = this.#next;
+    this.#next += 1;
+    const answered = this.#wait<Value>(id);
+    if (this.#dead === null) this.#worker.postMessage(order(id));
+    return answered;
+  }
+
+  #wait<Value>(id: number): Promise<Value> {
+    if (this.#dead !== null) return Promise.reject(failureOf(this.#dead));
+    return new Promise((resolve, reject) => this.#waiting.set(id, { resolve, reject }));
+  }
+
+  #answered(answer: Answer): void {
+    const waiting = this.#waiting.get(answer.id);
+    this.#waiting.delete(answer.id);
+    if ('failure' in answer) waiting?.reject(retold(answer.failure));
+    else waiting?.resolve(answer.value as never);
+  }
+
+  #die(error: unknown): void {
+    this.#dead ??= error;
+    for (const { reject } of this.#waiting.values()) reject(failureOf(error));
+    this.#waiting.clear();
+  }
+}
+
+function failureOf(error: unknown): Error {
+  return error instanceof Error ? error : new KeyctlError('failed', 'The thread of the store has failed.', { cause: error });
+}
+
+function retold({ code, message, hint }: ToldFailure): Error {
+  return code === null ? new Error(message) : new KeyctlError(code, message, hint === null ? {} : { hint });
+}
