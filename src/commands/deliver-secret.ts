@@ -29,7 +29,7 @@ export async function delivering<Result>(
 }
 
 /** Writes the secret to a file that must not exist yet, readable by its owner alone. Throws `already_exists` or `failed`. */
-export function writeSecretFile(path: string, apiKey: string): void {
+function writeSecretFile(path: string, apiKey: string): void {
   const file = openNew(path);
   try {
     writeSync(file, `${apiKey}\n`);

@@ -9,7 +9,7 @@ import { option, type CommandModule } from './call.ts';
 import { KEY_ARGUMENT, readKeyOrChoose } from './key-argument.ts';
 import { lazyStore } from './lazy-store.ts';
 
-const FIELDS = ['key', 'keyName', 'account', 'service', 'at', 'verdict', 'resetsAt', 'checks'];
+const FIELDS = ['key', 'keyName', 'account', 'service', 'at', 'resetsAt', 'verdict', 'checks'];
 /** `--at "$(date -u +%FT%TZ)"` is now, though the second it names has begun already. */
 const STILL_NOW_MS = 60_000;
 

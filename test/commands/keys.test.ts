@@ -203,7 +203,7 @@ describe('the data on stdout', () => {
     expect(rows.map((row) => row.split('\t').length)).toEqual(Array<number>(12).fill(4));
     expect(rows[10]).toMatch(/^insufficient_credits\tfail\t.*daily cap of 0/);
     const told = json(await run(['explain', 'why', '--at', '2099-01-31', '--json']));
-    expect(Object.keys(told)).toEqual(['key', 'keyName', 'account', 'service', 'at', 'verdict', 'resetsAt', 'checks']);
+    expect(Object.keys(told)).toEqual(['key', 'keyName', 'account', 'service', 'at', 'resetsAt', 'verdict', 'checks']);
     expect(told).toMatchObject({ at: '2099-01-31T00:00:00.000Z', verdict: 'insufficient_credits', resetsAt: '2099-02-01T00:00:00.000Z' });
     expect(await run(['explain', 'why', '--at', '2020-01-31'])).toMatchObject({ code: EXIT.usage });
     expect(await run(['explain', 'why', '--at', new Date().toISOString()])).toMatchObject({ code: EXIT.done });

@@ -94,6 +94,7 @@ export async function atTerminal(
       ...{ identity: () => ACTOR, stopRequested: () => new Promise<never>(() => undefined) },
     },
     storeLocation: async () => path,
+    startActs: () => Promise.reject(new Error('no endpoint is started here')),
     prompts: async () => prompts,
     openStore: async (mode) => {
       const { store } = await openStore({ location: path, mode, clock: () => clock.now, randomBytes, busyTimeoutMs: 2_000 });
