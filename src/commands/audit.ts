@@ -1,4 +1,3 @@
-import { setTimeout } from 'node:timers/promises';
 import { usageError } from '../domain/error.ts';
 import type { AuditFilter, Store } from '../domain/store.ts';
 import { formatInstant, type Instant } from '../domain/utc-day.ts';
@@ -8,9 +7,9 @@ import { auditTargets, followAudit, readAudit, type AuditTarget } from '../opera
 import { showListing, type Column } from '../terminal/listing.ts';
 import { relative } from '../terminal/style.ts';
 import { flag, option, readSecret, wholeNumber, type Call, type CommandModule } from './call.ts';
+import { follow } from './follow.ts';
 import { readMoment } from './moment.ts';
 
-const POLL_MS = 500;
 /** On a terminal older entries scroll away unread. */
 const MOST_ON_TERMINAL = 100;
 
@@ -36,8 +35,12 @@ export const command: CommandModule = {
     const readFilter = await prepareFilter(call, options);
     const store = await call.openStore('read');
     const filter = await readFilter(store);
-    if (follows) await follow(call, store, filter, most ?? 0);
-    else await list(call, store, filter, most ?? (call.out.isTerminal ? MOST_ON_TERMINAL : Infinity));
+    if (follows) {
+      const shown = { json: auditJson, columns: columns(call.context.clock()) };
+      await follow(call, { ...shown, rows: (pause) => followAudit(store, filter, most ?? 0, pause) });
+    } else {
+      await list(call, store, filter, most ?? (call.out.isTerminal ? MOST_ON_TERMINAL : Infinity));
+    }
     return undefined;
   },
 };
@@ -76,30 +79,6 @@ async function list(call: Call, store: Store, filter: AuditFilter, most: number)
     columns: columns(call.context.clock()),
     empty: 'Nothing of that kind was done.',
   });
-}
-
-/** One entry a line, JSON or words, until the process is told to stop. */
-async function follow(call: Call, store: Store, filter: AuditFilter, past: number): Promise<void> {
-  const { out, context } = call;
-  const stopped = new AbortController();
-  void context.stopRequested().then(() => {
-    stopped.abort();
-  });
-  const separator = out.isTerminal ? '  ' : '\t';
-  for await (const entry of followAudit(store, filter, past, () => pause(stopped.signal))) {
-    if (out.json) out.data(JSON.stringify(out.select(auditJson(entry))));
-    else
-      out.data(
-        columns(entry.at)
-          .map((column) => column.script(entry).replaceAll(/[\t\r\n]/g, ' '))
-          .join(separator),
-      );
-  }
-}
-
-/** Waits for the next look at the store; false as soon as the process is told to stop. */
-function pause(signal: AbortSignal): Promise<boolean> {
-  return setTimeout(POLL_MS, true, { signal }).catch(() => false);
 }
 
 function columns(now: Instant): readonly Column<NumberedEntry>[] {

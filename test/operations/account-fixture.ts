@@ -1,0 +1,58 @@
+import { randomBytes } from 'node:crypto';
+import { DEFAULT_SERVICE } from '../../src/domain/defaults.ts';
+import type { Request } from '../../src/domain/decide.ts';
+import { KeyctlError } from '../../src/domain/error.ts';
+import type { Store } from '../../src/domain/store.ts';
+import type { Verdict } from '../../src/domain/verdict.ts';
+import { createAccount } from '../../src/operations/create-account.ts';
+import { accountJson, describeAccount } from '../../src/operations/describe-accounts.ts';
+import { findAccount } from '../../src/operations/find-account.ts';
+import { openStore } from '../../src/stores/open-store.ts';
+import { ACTOR, type TestClock } from '../harness.ts';
+
+/** A store in memory with a clock that the test sets. */
+export async function memoryStore(now: string): Promise<{ store: Store; clock: TestClock }> {
+  const clock = { now: Date.parse(now) };
+  const { store } = await openStore({ location: ':memory:', mode: 'create', clock: () => clock.now, randomBytes, busyTimeoutMs: 1_000 });
+  return { store, clock };
+}
+
+export function addAccount(store: Store, name: string, tier?: string) {
+  return createAccount(store, { name, tier, externalId: null }, ACTOR, randomBytes);
+}
+
+export function viewAccount(store: Store, name: string) {
+  return store.read(async (tx, now) => describeAccount(tx, await findAccount(tx, name), now));
+}
+
+/** The account's JSON, as the contract has it. */
+export async function jsonOf(store: Store, name: string): Promise<Record<string, unknown>> {
+  return accountJson(await viewAccount(store, name));
+}
+
+/** Charges the account itself, as the shell does: at no rate. Each request costs 100 unless said; the verdicts in order. */
+export async function charge(store: Store, name: string, requests: number, cost: number | null = null): Promise<readonly Verdict[]> {
+  const { ref } = await store.read((tx) => findAccount(tx, name));
+  const request: Request = {
+    ...{ subject: { kind: 'account', ref }, service: DEFAULT_SERVICE, environment: null, cost, ip: null },
+    ...{ requestId: null, requestIdRule: 'json', dryRun: false, fromShell: true },
+  };
+  return store.settle(Array.from({ length: requests }, () => request));
+}
+
+/** The code of the failure that the act ends in, or `none`. Anything but a KeyctlError is thrown on. */
+export async function failureOf(act: Promise<unknown>): Promise<string> {
+  try {
+    await act;
+    return 'none';
+  } catch (error) {
+    if (error instanceof KeyctlError) return error.code;
+    throw error;
+  }
+}
+
+/** The audit trail, oldest first, without what is the same in every test. */
+export async function trail(store: Store) {
+  const entries = await store.read((tx) => tx.audit.since({}, 0, 1_000));
+  return entries.map(({ action, targetKind, targetName, before, after }) => ({ action, targetKind, targetName, before, after }));
+}
