@@ -240,6 +240,6 @@ export interface WriteTransaction extends ReadTransaction {
   readonly usage: UsageWrites;
   readonly config: ConfigWrites;
   readonly audit: AuditRows & { append(entry: AuditEntry): Promise<void> };
-  /** Deletes at most `limit` rows of each kind; the caller goes on until nothing is left. */
+  /** Deletes at most `limit` rows; the caller goes on until nothing is left. */
   prune(limits: PruneLimits, limit: number): Promise<Pruned>;
 }

@@ -59,25 +59,29 @@ const RULES: readonly Rule[] = [
   },
   { kind: 'usage', table: 'past_days', key: 'day, account_ref', where: 'day < ?', before: (limits) => limits.daysBefore },
   { kind: 'usage', table: 'closed_days', key: 'day', where: 'day < ?', before: (limits) => limits.daysBefore },
-  { kind: 'usage', table: 'running_days', key: 'account_ref', where: 'day < ?', before: (limits) => limits.daysBefore },
   {
     kind: 'usage',
     table: 'cap_spending',
-    key: 'cap_group, day',
+    key: 'day, cap_group',
     where: 'day < ?',
     before: (limits) => Math.floor(limits.debitsBefore / startOfDay(1)),
   },
+  // Without an index by day, finding none takes a walk through all hot rows; being the last, it is come to once only.
+  { kind: 'usage', table: 'running_days', key: 'account_ref', where: 'day < ?', before: (limits) => limits.daysBefore },
 ];
 
-/** Deletes at most `limit` rows of each table. */
+/** Deletes at most `limit` rows, of one table after the other. */
 export function prune(sql: Sql, limits: PruneLimits, limit: number): Pruned {
-  return tally(limits, (rule, before) =>
-    sql.run(
+  let left = limit;
+  return tally(limits, (rule, before) => {
+    if (left === 0) return 0;
+    const deleted = sql.run(
       `DELETE FROM ${rule.table} WHERE (${rule.key}) IN (SELECT ${rule.key} FROM ${rule.table} WHERE ${rule.where} LIMIT ?)`,
-      before,
-      limit,
-    ),
-  );
+      ...[before, left],
+    );
+    left -= deleted;
+    return deleted;
+  });
 }
 
 export function countPrunable(sql: Sql, limits: PruneLimits): Pruned {

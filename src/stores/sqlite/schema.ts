@@ -134,7 +134,7 @@ CREATE TABLE cap_spending (
   cap_group INTEGER NOT NULL,
   day INTEGER NOT NULL,
   spent INTEGER NOT NULL CHECK (spent >= 0),
-  PRIMARY KEY (cap_group, day)
+  PRIMARY KEY (day, cap_group)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE adjustments (

@@ -108,7 +108,7 @@ export class SqliteSettling implements SettlingRows {
     for (const debit of settlement.debits) this.#appendDebit(debit);
     for (const { capGroup, day, spent } of settlement.caps) {
       this.#sql.run(
-        'INSERT INTO cap_spending VALUES (?, ?, ?) ON CONFLICT (cap_group, day) DO UPDATE SET spent = excluded.spent',
+        'INSERT INTO cap_spending VALUES (?, ?, ?) ON CONFLICT (day, cap_group) DO UPDATE SET spent = excluded.spent',
         capGroup,
         day,
         spent,
