@@ -2,6 +2,7 @@ import { debitId } from '../domain/debit.ts';
 import type { Debit } from '../domain/store.ts';
 import { formatInstant } from '../domain/utc-day.ts';
 import { DEBITS } from '../operations/read-traffic.ts';
+import { debitJson } from '../operations/refund-debit.ts';
 import type { Column } from '../terminal/listing.ts';
 import { grouped, relative } from '../terminal/style.ts';
 import type { CommandModule } from './call.ts';
@@ -18,24 +19,6 @@ export const command: CommandModule = {
     return undefined;
   },
 };
-
-function debitJson({
-  number,
-  at,
-  account,
-  keyId,
-  keyName,
-  service,
-  cost,
-  balanceAfter,
-  requestId,
-  refundedAt,
-}: Debit): Record<string, unknown> {
-  return {
-    ...{ id: debitId(number), at: formatInstant(at), account, key: keyId, keyName, service, cost, balanceAfter, requestId },
-    refundedAt: refundedAt === null ? null : formatInstant(refundedAt),
-  };
-}
 
 function columnsAt(now: number): readonly Column<Debit>[] {
   return [

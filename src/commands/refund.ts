@@ -19,8 +19,7 @@ export const command: CommandModule = {
     const reason = await readReason(call, options);
     const store = await call.openStore('write');
     const refund = await refundDebit(store, number, { kind: 'shell', actor: call.actor, reason });
-    const json: Record<string, unknown> = { ...debitJson(refund.debit), keyName: refund.debit.keyName };
-    call.out.show(Object.fromEntries(FIELDS.map((field) => [field, json[field]])), () => sentence(refund), FIELDS);
+    call.out.show(debitJson(refund.debit), () => sentence(refund), FIELDS);
     if (refund.alreadyRefunded && call.out.json) call.out.note('It was refunded already; nothing changed.');
     return undefined;
   },

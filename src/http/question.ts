@@ -4,13 +4,13 @@ import { normaliseIp } from '../domain/ip-range.ts';
 import { isName } from '../domain/names.ts';
 import type { Instant } from '../domain/utc-day.ts';
 import { verdictJson, type Verdict } from '../domain/verdict.ts';
+import { presentedKey } from '../domain/presented-key.ts';
 import { isJson } from './access.ts';
 import { insistedEnvironment, type Catalogue } from './catalogue.ts';
 import type { Body, Exchange } from './exchange.ts';
 import type { ServeOptions } from './options.ts';
 import { PROBLEM_TYPE, problemBody, sendProblem } from './problem.ts';
 import { question } from './schemas.ts';
-import { subjectOf } from './subject.ts';
 import { verdictHeaders } from './verdict-headers.ts';
 import { statusOf, type VerifyDeps } from './verify.ts';
 
@@ -70,7 +70,7 @@ function parseJson(body: Body): { readonly value: unknown } | string {
 function requestOf(asked: Question, options: ServeOptions, catalogue: Catalogue): Request {
   const service = asked.service ?? options.service ?? DEFAULT_SERVICE;
   return {
-    subject: subjectOf(asked.apiKey, catalogue.prefixes),
+    subject: presentedKey(asked.apiKey, catalogue.prefixes),
     service: isName(service) ? service : '',
     environment: insistedEnvironment(catalogue, options.environment, asked.environment ?? null),
     cost: asked.cost ?? null,

@@ -56,6 +56,7 @@ export const debit = z.strictObject({
   at: instant,
   account: z.string(),
   key: z.string().nullable(),
+  keyName: z.string().nullable(),
   service: z.string(),
   cost: credits,
   balanceAfter: credits,

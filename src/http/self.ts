@@ -1,10 +1,10 @@
 import type { Store } from '../domain/store.ts';
+import { presentedKey } from '../domain/presented-key.ts';
 import { describeSelf } from '../operations/describe-self.ts';
 import { clientAddress, peerOf } from './client-address.ts';
 import type { Exchange } from './exchange.ts';
 import type { GuessBrake } from './guess-brake.ts';
 import { singleHeader } from './request-headers.ts';
-import { subjectOf } from './subject.ts';
 import { headersOf } from './verdict-headers.ts';
 import { sendVerdict, type VerifyDeps } from './verify.ts';
 
@@ -18,7 +18,7 @@ export async function answerSelf(exchange: Exchange, deps: SelfDeps): Promise<vo
   exchange.ignoreBody();
   const { store, brake, options, catalogue, clock } = deps;
   const { req } = exchange;
-  const subject = subjectOf(singleHeader(req.rawHeaders, options.header.toLowerCase()), catalogue().prefixes);
+  const subject = presentedKey(singleHeader(req.rawHeaders, options.header.toLowerCase()), catalogue().prefixes);
   const ip = clientAddress(req, peerOf(req, options.socket !== null), options.trustProxy);
   const { denied, self } = await describeSelf(store, subject, ip);
   if (denied?.code === 'invalid_api_key') {

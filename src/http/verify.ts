@@ -2,13 +2,13 @@ import type { Request } from '../domain/decide.ts';
 import { isName, isRequestId } from '../domain/names.ts';
 import type { Instant } from '../domain/utc-day.ts';
 import type { Verdict } from '../domain/verdict.ts';
+import { presentedKey } from '../domain/presented-key.ts';
 import { insistedEnvironment, type Catalogue } from './catalogue.ts';
 import { clientAddress, peerOf } from './client-address.ts';
 import type { Exchange } from './exchange.ts';
 import type { ServeOptions } from './options.ts';
 import { PROBLEM_TYPE, problemBody } from './problem.ts';
 import { singleHeader } from './request-headers.ts';
-import { subjectOf } from './subject.ts';
 import { verdictHeaders } from './verdict-headers.ts';
 import type { Verification } from './verification.ts';
 
@@ -49,7 +49,7 @@ export class Verify {
     const service = options.service ?? named;
     const requestId = this.#requestIdHeader === null ? null : singleHeader(rawHeaders, this.#requestIdHeader);
     return {
-      subject: subjectOf(singleHeader(rawHeaders, this.#header), known.prefixes),
+      subject: presentedKey(singleHeader(rawHeaders, this.#header), known.prefixes),
       // What is no name names no service: the store is not asked for kilobytes of path.
       service: isName(service) ? service : '',
       environment: insistedEnvironment(known, options.environment, null),

@@ -1,6 +1,7 @@
 import { remaining } from '../domain/credits.ts';
-import { CHECKS, type Facts, type Request, type Subject } from '../domain/decide.ts';
+import { CHECKS, type Facts, type Request } from '../domain/decide.ts';
 import { tierOn, type Account, type Key } from '../domain/entities.ts';
+import type { Presenter } from '../domain/presented-key.ts';
 import type { ReadTransaction, Store } from '../domain/store.ts';
 import { dayOf, formatDay, formatInstant, nextReset, type Instant, type UtcDay } from '../domain/utc-day.ts';
 import { anonymousVerdict, type DenialCode, type Verdict } from '../domain/verdict.ts';
@@ -27,9 +28,6 @@ export interface Self {
   readonly limits: readonly { readonly service: string; readonly requestsPerSecond: number; readonly burst: number }[];
 }
 
-/** Who asks about itself. The shell's subjects have the shell's own commands. */
-export type SelfSubject = Exclude<Subject, { kind: 'key' | 'account' }>;
-
 export type SelfAnswer = { readonly denied: null; readonly self: Self } | { readonly denied: Verdict; readonly self: null };
 
 /** The checks that ask who somebody is. What a service or a server insists on is no reason to hide a balance from its owner. */
@@ -39,7 +37,7 @@ const IDENTITY = new Set<DenialCode>(['invalid_api_key', 'api_key_disabled', 'ap
  * Tells the holder of a key its tier, credits and limits, or why the key does not count. Charges and counts nothing.
  * `ip` is the client's address where it is known.
  */
-export function describeSelf(store: Store, subject: SelfSubject, ip: string | null): Promise<SelfAnswer> {
+export function describeSelf(store: Store, subject: Presenter, ip: string | null): Promise<SelfAnswer> {
   if (subject.kind === 'missing') return Promise.resolve(refused('missing_api_key'));
   if (subject.kind === 'malformed') return Promise.resolve(refused('invalid_api_key'));
   return store.read(async (tx, now) => {
@@ -69,7 +67,7 @@ const NOTHING = {
 } as const;
 const NO_FACTS = { service: null, tier: null, limit: null, balance: null, capSpent: 0, arrival: 0, prior: null, nextDebit: 0 } as const;
 
-function failedCheck(subject: SelfSubject, ip: string | null, key: Key, account: Account, now: Instant): DenialCode | null {
+function failedCheck(subject: Presenter, ip: string | null, key: Key, account: Account, now: Instant): DenialCode | null {
   const request: Request = { ...NOTHING, subject, ip };
   const facts: Facts = { ...NO_FACTS, key, account };
   return CHECKS.find(([code, passes]) => IDENTITY.has(code) && !passes(request, facts, now))?.[0] ?? null;

@@ -41,12 +41,13 @@ export function refundDebit(store: Store, number: DebitNumber, by: RefundBy): Pr
 
 /** The debit as JSON shows it, here and in `keyctl debits`: `account` is its name, `key` the key's id or null for a charge from the shell. */
 export function debitJson(debit: Debit): Record<string, unknown> {
-  const { number, at, account, keyId, service, cost, balanceAfter, requestId, refundedAt } = debit;
+  const { number, at, account, keyId, keyName, service, cost, balanceAfter, requestId, refundedAt } = debit;
   return {
     id: debitId(number),
     at: formatInstant(at),
     account,
     key: keyId,
+    keyName,
     service,
     cost,
     balanceAfter,

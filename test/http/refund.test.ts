@@ -43,6 +43,7 @@ describe('a refund over HTTP', () => {
       at: '2026-11-22T12:00:00.000Z',
       account: 'default',
       key: key.id,
+      keyName: key.name,
       service: 'default',
       cost: 100,
       balanceAfter: 99_900,
