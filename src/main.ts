@@ -1,10 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { hostname, userInfo } from 'node:os';
+import { isBare, runBare } from './commands/bare.ts';
 import type { Call, CommandModule, Context, StoreMode } from './commands/call.ts';
 import { refuseSecrets } from './commands/call.ts';
 import { EXIT, EXIT_CODE_OF_ERROR } from './commands/exit-codes.ts';
-import { buildProgram, parse, type Globals } from './commands/program.ts';
+import { buildProgram, parse, positionals, type Globals } from './commands/program.ts';
 import { locateStore } from './config.ts';
 import { KeyctlError } from './domain/error.ts';
 import { checkText } from './domain/names.ts';
@@ -26,7 +27,7 @@ export async function main(): Promise<void> {
   process.stderr.on('error', () => undefined);
   const argv = process.argv.slice(2);
   try {
-    process.exitCode = await run(argv);
+    process.exitCode = process.stdout.isTTY && isBare(argv, positionals(argv)) ? await runBare(argv, run) : await run(argv);
   } catch (error) {
     process.exitCode = report(error, wantsJson(argv));
   }

@@ -135,7 +135,8 @@ function nounHelp(program: Command, argv: readonly string[]): string {
 
 const GLOBALS_WITH_VALUE = new Set(['--db', '--fields', '--actor']);
 
-function positionals(argv: readonly string[]): string[] {
+/** The first two words that are neither options nor their values: the command. */
+export function positionals(argv: readonly string[]): string[] {
   const found: string[] = [];
   for (let index = 0; index < argv.length && found.length < 2; index += 1) {
     const argument = argv[index] ?? '';
