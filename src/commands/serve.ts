@@ -37,14 +37,18 @@ export const command: CommandModule = {
     const store = await call.openStore('create', BUSY_TIMEOUT_MS);
     const acts = await call.startActs(BUSY_TIMEOUT_MS);
     const [{ pino }, { startServer }] = await Promise.all([import('pino'), import('../http/server.ts')]);
-    const log = pino({ name: 'keyctl', base: null }, pino.destination({ dest: 2, sync: true }));
+    // A person reads sentences, a log collector reads JSON: where somebody sits, only what needs attention is logged.
+    const log = pino(
+      { name: 'keyctl', base: null, level: call.out.talksToPerson ? 'warn' : 'info' },
+      pino.destination({ dest: 2, sync: true }),
+    );
     const { clock, version } = call.context;
     const stopRequested = call.context.stopRequested();
     const server = await startServer(serveOptions, { store, acts, clock, log, version });
     if (flag(options, 'firstKey')) await makeFirstKey(call, store, server.address, serveOptions.header);
-    call.out.note(`Serving on ${server.address} with the store at ${store.location}`);
+    if (call.out.talksToPerson) call.out.note(`Serving on ${server.address} with the store at ${store.location}. Ctrl-C stops it.`);
     const signal = await stopRequested;
-    call.out.note(`${signal}: finishing what is in flight`);
+    if (call.out.talksToPerson) call.out.note(`${signal}: finishing what is in flight.`);
     await server.stop();
     return undefined;
   },

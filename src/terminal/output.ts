@@ -39,12 +39,19 @@ export class Output {
     return this.#options.stdout.isTTY === true;
   }
 
+  /** Whether a person reads stderr. */
+  get talksToPerson(): boolean {
+    return this.#options.stderr.isTTY === true;
+  }
+
   get color(): boolean {
     return this.#options.color;
   }
 
+  /** A terminal that does not know its width says 0. */
   get columns(): number {
-    return this.#options.stdout.columns ?? 80;
+    const { columns = 0 } = this.#options.stdout;
+    return columns === 0 ? 80 : columns;
   }
 
   /** Data: one or more whole lines, without the last newline. */
