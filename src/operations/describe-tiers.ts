@@ -42,7 +42,7 @@ function describe(tier: Tier, day: UtcDay, accounts: number): TierView {
 }
 
 /** The next change of a tier's credits after the day, or null. */
-export function pendingCredits(tier: Pick<Tier, 'credits'>, day: UtcDay): CreditsFrom | null {
+function pendingCredits(tier: Pick<Tier, 'credits'>, day: UtcDay): CreditsFrom | null {
   return tier.credits.find((entry) => entry.from > day) ?? null;
 }
 

@@ -1,0 +1,67 @@
+import { randomBytes } from 'node:crypto';
+import { Readable } from 'node:stream';
+import type { Call } from '../../src/commands/call.ts';
+import { EXIT_CODE_OF_ERROR } from '../../src/commands/exit-codes.ts';
+import { buildProgram, parse, type Run } from '../../src/commands/program.ts';
+import { KeyctlError } from '../../src/domain/error.ts';
+import type { Store } from '../../src/domain/store.ts';
+import { openStore } from '../../src/stores/open-store.ts';
+import { Output } from '../../src/terminal/output.ts';
+import { ACTOR, type Outcome, type TestClock } from '../harness.ts';
+
+export interface PipedOptions {
+  readonly path: string;
+  readonly clock: TestClock;
+  readonly stdin?: string;
+  /** Sees every piece of stdout as it is written. */
+  readonly onData?: (text: string) => void;
+  /** Resolves when the process would be told to stop. */
+  readonly stop?: Promise<NodeJS.Signals>;
+}
+
+/** Runs a command in this process as a script would: no terminal, nobody to ask, and the test's clock. */
+export async function piped(argv: readonly string[], options: PipedOptions): Promise<Outcome> {
+  const written = { stdout: '', stderr: '' };
+  const opened: Store[] = [];
+  const run: Run = async (module, args, flags, globals) => {
+    const stdout = {
+      write: (text: string): void => {
+        written.stdout += text;
+        options.onData?.(text);
+      },
+    };
+    const stderr = { write: (text: string) => (written.stderr += text) };
+    const { json, fields, quiet } = globals;
+    const out = new Output({ stdout, stderr, json, fields, quiet, color: false });
+    return (await module.run(newCall(out, globals.actor ?? null, options, opened), args, flags)) ?? 0;
+  };
+  try {
+    const program = await buildProgram(argv, { version: 'test', write: (text) => (written.stdout += text), run });
+    const code = await parse(program, argv);
+    return { code, ...written };
+  } catch (error) {
+    if (!(error instanceof KeyctlError)) throw error;
+    return { ...written, code: EXIT_CODE_OF_ERROR[error.code], stderr: `${written.stderr}${error.message} ${error.hint ?? ''}` };
+  } finally {
+    for (const store of opened) await store.close();
+  }
+}
+
+function newCall(out: Output, claimed: string | null, { path, clock, stdin, stop }: PipedOptions, opened: Store[]): Call {
+  return {
+    out,
+    actor: { ...ACTOR, claimed },
+    context: {
+      ...{ env: {}, stdin: Readable.from(stdin === undefined ? [] : [stdin]), clock: () => clock.now, randomBytes, version: 'test' },
+      ...{ identity: () => ACTOR, stopRequested: () => stop ?? new Promise<never>(() => undefined) },
+    },
+    storeLocation: () => Promise.resolve(path),
+    startActs: () => Promise.reject(new Error('no endpoint is started here')),
+    prompts: () => Promise.resolve(null),
+    openStore: async (mode) => {
+      const { store } = await openStore({ location: path, mode, clock: () => clock.now, randomBytes, busyTimeoutMs: 2_000 });
+      opened.push(store);
+      return store;
+    },
+  };
+}
