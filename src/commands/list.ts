@@ -94,7 +94,7 @@ function columns(now: Instant): readonly Column<KeyView>[] {
     { header: 'NAME', person: (key) => key.name, script: (key) => key.name },
     { header: 'ENV', person: (key) => key.environment, script: (key) => key.environment },
     { header: 'STATUS', person: (key, paint) => statusColor(key.status, paint), script: (key) => key.status },
-    { header: 'KEY', person: (key) => key.mask, script: (key) => key.mask },
+    { header: 'KEY', spare: true, person: (key) => key.mask, script: (key) => key.mask },
     { header: 'TODAY', align: 'right', person: (key) => grouped(key.today.credits), script: (key) => String(key.today.credits) },
     { header: 'LAST USED', person: (key) => relative(key.lastUsedAt, now), script: (key) => isoOrNothing(key.lastUsedAt) },
     { header: 'EXPIRES', person: (key) => relative(key.expiresAt, now), script: (key) => isoOrNothing(key.expiresAt) },

@@ -1,4 +1,5 @@
 import type { ChalkInstance } from 'chalk';
+import { fitColumns, GAP, widthOf } from './fit.ts';
 import type { Output, Shown } from './output.ts';
 
 /** How many rows a table shows on a terminal; a pipe gets them all. */
@@ -7,6 +8,8 @@ export const TABLE_ROWS = 50;
 export interface Column<Row> {
   readonly header: string;
   readonly align?: 'left' | 'right';
+  /** The first to go where the terminal is too narrow for all. */
+  readonly spare?: true;
   /** For a person: short, coloured, times relative. */
   readonly person: (row: Row, paint: ChalkInstance) => string;
   /** For a script: full ids, ISO times, plain digits; an empty string for nothing. */
@@ -62,14 +65,18 @@ async function showTable<Row>(out: Output, listing: Listing<Row>): Promise<void>
     out.note(listing.empty);
     return;
   }
+  const widths = fittingWidths(listing.columns, shown, out.columns);
+  const fits = <Item>(items: readonly Item[]): Item[] => items.filter((_, place) => widths[place] !== null);
+  const columns = fits(listing.columns);
   const table = new Table({
-    head: listing.columns.map((column) => paint.bold(column.header)),
-    colAligns: listing.columns.map((column) => column.align ?? 'left'),
+    head: columns.map((column) => paint.bold(column.header)),
+    colAligns: columns.map((column) => column.align ?? 'left'),
+    colWidths: widths.filter((width) => width !== null).map((width) => width + GAP),
     // The head's own colour would ignore NO_COLOR; rules between rows only cost lines.
-    style: { head: [], border: [], 'padding-left': 0, 'padding-right': 2 },
+    style: { head: [], border: [], 'padding-left': 0, 'padding-right': GAP },
     chars: Object.fromEntries(BORDERS.map((place) => [place, ''])),
   });
-  table.push(...shown);
+  table.push(...shown.map(fits));
   out.data(
     table
       .toString()
@@ -77,7 +84,23 @@ async function showTable<Row>(out: Output, listing: Listing<Row>): Promise<void>
       .map((line) => line.trimEnd())
       .join('\n'),
   );
+  const left = listing.columns.filter((column) => !columns.includes(column)).map((column) => column.header);
+  if (left.length > 0) out.note(`… and in a wider terminal: ${left.join(', ')}.`);
   if (more) out.note(await howManyMore(listing, shown.length));
+}
+
+/** Widths with which every row is one line of the terminal. Numbers, which stand to the right, are not cut. */
+function fittingWidths<Row>(
+  columns: readonly Column<Row>[],
+  rows: readonly (readonly string[])[],
+  places: number,
+): readonly (number | null)[] {
+  const natural = columns.map(({ header, align, spare = false }, place) => ({
+    width: Math.max(widthOf(header), ...rows.map((row) => widthOf(row[place] ?? ''))),
+    mayBeCut: align !== 'right',
+    spare,
+  }));
+  return fitColumns(natural, places);
 }
 
 async function howManyMore<Row>(listing: Listing<Row>, shown: number): Promise<string> {

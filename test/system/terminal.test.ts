@@ -1,0 +1,196 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { existsSync } from 'node:fs';
+import { jsonListOf } from './http-client.ts';
+import { Installation } from './installation.ts';
+import { Terminals } from './terminal.ts';
+
+// What only a real terminal shows: prompts, Ctrl-C, colours, and whether a table fits.
+
+let home: Installation;
+let terminals: Terminals;
+let count = 0;
+let db: string;
+
+beforeAll(async () => {
+  home = new Installation();
+  terminals = await Terminals.open(home.folder);
+});
+
+afterAll(async () => {
+  await terminals.close();
+  home.remove();
+});
+
+beforeEach(() => {
+  count += 1;
+  db = `${home.folder}/store${String(count)}.db`;
+});
+
+const run = (...args: readonly string[]): Promise<string> => home.run(['--db', db, ...args]);
+const keys = async (): Promise<readonly Readonly<Record<string, unknown>>[]> => jsonListOf(await run('list', '--status', 'all', '--json'));
+
+describe('keyctl create on a terminal', () => {
+  test('asks for the name and the environment, and shows the secret once', async () => {
+    const screen = terminals.run(['create'], { db });
+    await screen.shows('Name of the key');
+    screen.types('web shop', 'Enter');
+    await screen.shows('Environment');
+    await screen.shows('production (prod)');
+    screen.types('Up', 'Enter');
+    const { code, lines } = await screen.ended();
+    expect(code).toBe(0);
+    const [key, another] = await keys();
+    expect(another).toBeUndefined();
+    expect(key).toMatchObject({ name: 'web shop', environment: 'qa', status: 'active' });
+    const secrets = lines.join('\n').match(/kc_qa_[0-9A-Za-z]{36}/g) ?? [];
+    expect(secrets).toHaveLength(1);
+    expect(String(key?.['mask'])).toBe(`${String(secrets[0]).slice(0, 10)}…${String(secrets[0]).slice(-4)}`);
+  });
+
+  test('offers production first', async () => {
+    const screen = terminals.run(['create'], { db });
+    await screen.shows('Name of the key');
+    screen.types('prod', 'Enter');
+    await screen.shows('Environment');
+    screen.types('Enter');
+    expect(await screen.ended()).toMatchObject({ code: 0 });
+    expect(await keys()).toMatchObject([{ name: 'prod', environment: 'production' }]);
+  });
+
+  test('asks again for a name that cannot be one', async () => {
+    const screen = terminals.run(['create'], { db });
+    await screen.shows('Name of the key');
+    screen.types('a/b', 'Enter');
+    await screen.shows('That is not a name for a key');
+    screen.types('C-u', 'good', 'Enter');
+    await screen.shows('Environment');
+    screen.types('Enter');
+    expect(await screen.ended()).toMatchObject({ code: 0 });
+    expect(await keys()).toMatchObject([{ name: 'good' }]);
+  });
+
+  test('makes nothing when the person says Ctrl-C at the name', async () => {
+    const screen = terminals.run(['create'], { db });
+    await screen.shows('Name of the key');
+    screen.types('half', 'C-c');
+    const { code, lines } = await screen.ended();
+    expect(code).toBe(130);
+    expect(lines.join('\n')).toContain('nothing was changed');
+    if (existsSync(db)) expect(await keys()).toEqual([]);
+  });
+
+  test('makes nothing when the person says Ctrl-C at the environment', async () => {
+    await run('create', '--name', 'before');
+    const screen = terminals.run(['create'], { db });
+    await screen.shows('Name of the key');
+    screen.types('half', 'Enter');
+    await screen.shows('Environment');
+    screen.types('C-c');
+    expect(await screen.ended()).toMatchObject({ code: 130 });
+    expect(await keys()).toMatchObject([{ name: 'before' }]);
+  });
+
+  test('asks nothing with --no-input', async () => {
+    const { code, lines } = await terminals.run(['create', '--no-input'], { db }).ended();
+    expect(code).toBe(2);
+    expect(lines.join('\n')).toContain('--name');
+  });
+});
+
+describe('keyctl disable on a terminal', () => {
+  beforeEach(async () => {
+    for (const name of ['first', 'second', 'third']) await run('create', '--name', name);
+    await run('disable', 'third');
+  });
+
+  const statuses = async (): Promise<Record<string, unknown>> =>
+    Object.fromEntries((await keys()).map((key) => [String(key['name']), key['status']]));
+
+  test('offers the active keys, says what each did today, and disables the chosen one', async () => {
+    await run('charge', '--key', 'second', '--requests', '3');
+    const screen = terminals.run(['disable'], { db });
+    const offered = await screen.shows('second');
+    expect(offered).toContain('first');
+    expect(offered).not.toContain('third');
+    expect(offered.split('\n').find((line) => line.includes('second'))).toMatch(/3 requests.*300 credits/);
+    screen.types('Down', 'Space', 'Enter');
+    expect(await screen.ended()).toMatchObject({ code: 0 });
+    expect(await statuses()).toEqual({ first: 'active', second: 'disabled', third: 'disabled' });
+  });
+
+  test('changes nothing when the person says Ctrl-C', async () => {
+    const screen = terminals.run(['disable'], { db });
+    await screen.shows('second');
+    screen.types('Space', 'C-c');
+    expect(await screen.ended()).toMatchObject({ code: 130 });
+    expect(await statuses()).toEqual({ first: 'active', second: 'active', third: 'disabled' });
+  });
+
+  test('keyctl delete asks for the name, and another word deletes nothing', async () => {
+    for (const [word, code, left] of [
+      ['secnod', 130, 3],
+      ['second', 0, 2],
+    ] as const) {
+      const screen = terminals.run(['delete', 'second'], { db });
+      await screen.shows(/second/);
+      screen.types(word, 'Enter');
+      expect(await screen.ended()).toMatchObject({ code });
+      expect((await keys()).filter((key) => key['status'] !== 'deleted')).toHaveLength(left);
+    }
+  });
+});
+
+describe('keyctl verify on a terminal', () => {
+  test('reads the secret from a prompt that does not show it', async () => {
+    const secret = (await run('create', '--name', 'main')).trim();
+    const screen = terminals.run(['verify'], { db });
+    await screen.shows('API key');
+    screen.types(secret, 'Enter');
+    const { code, lines } = await screen.ended();
+    expect(code).toBe(0);
+    expect(lines.join('\n')).not.toContain(secret.slice(-20));
+  });
+});
+
+describe('tables', () => {
+  beforeEach(async () => {
+    for (const name of ['checkout', 'mobile', 'a-rather-long-name-of-a-key-that-somebody-chose']) await run('create', '--name', name);
+  });
+
+  test.each([120, 80, 60])('one key is one line in %i columns', async (columns) => {
+    const { code, lines, wrapped } = await terminals.run(['list'], { db, columns }).ended();
+    expect({ code, wrapped }).toEqual({ code: 0, wrapped: false });
+    const rows = lines.filter((line) => line.startsWith('key_'));
+    expect(rows).toHaveLength(3);
+    expect(rows[0]).toContain('checkout');
+    expect(rows[1]).toContain('mobile');
+    expect(rows[2]).toMatch(/a-rather-long.*…/);
+    if (columns >= 80) expect(rows[0]).toMatch(/checkout.*production.*active/);
+  });
+
+  test.each([
+    ['account list', /default.*free.*active/],
+    ['tier list', /free.*100,000/],
+    ['service list', /default.*100/],
+    ['env list', /production.*prod/],
+    ['config list', /keep-debits.*35d/],
+    ['audit', /credit\.give/],
+    ['debits', /deb_.*mobile.*100/],
+    ['usage --by hour', /:00.* 2 .*200/],
+    ['credit list', /500.*a long reason/],
+    ['status', /default/],
+  ])('keyctl %s fits into 80 columns', async (command, row) => {
+    await run('charge', '--key', 'mobile', '--requests', '2');
+    await run('credit', '+500', '--reason', 'a long reason that somebody wrote down because it was a long day, and then some');
+    const { code, lines, wrapped } = await terminals.run(command.split(' '), { db }).ended();
+    expect({ code, wrapped }).toEqual({ code: 0, wrapped: false });
+    expect(lines.some((line) => row.test(line))).toBe(true);
+  });
+
+  test('have colours, which NO_COLOR, --no-color and a dumb terminal take away', async () => {
+    expect(await terminals.run(['list'], { db }).ended()).toMatchObject({ code: 0, escapes: true });
+    expect(await terminals.run(['list'], { db, env: { NO_COLOR: '1' } }).ended()).toMatchObject({ code: 0, escapes: false });
+    expect(await terminals.run(['list', '--no-color'], { db }).ended()).toMatchObject({ code: 0, escapes: false });
+    expect(await terminals.run(['list'], { db, env: { TERM: 'dumb' } }).ended()).toMatchObject({ code: 0, escapes: false });
+  });
+});

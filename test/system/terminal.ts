@@ -1,0 +1,95 @@
+import { execFileSync } from 'node:child_process';
+import { join } from 'node:path';
+import { BINARY } from '../harness.ts';
+import { programPath } from './programs.ts';
+import { eventually, start, type Running } from './running.ts';
+
+/** keyctl on a real terminal, as somebody sitting there sees it. */
+export interface Screen {
+  /** Waits until the screen shows the text. */
+  shows(text: string | RegExp): Promise<string>;
+  /** Types: names of keys such as `Enter`, `Up` and `C-c`, and other texts as they stand. */
+  types(...keys: readonly string[]): void;
+  /** Waits for the end of the program; `lines` is what is on the screen then. */
+  ended(): Promise<Ended>;
+}
+
+export interface Ended {
+  readonly code: number;
+  readonly lines: readonly string[];
+  /** Whether anything was painted. */
+  readonly escapes: boolean;
+  /** Whether a line was wider than the terminal, so that it went on in the next. */
+  readonly wrapped: boolean;
+}
+
+export interface ScreenOptions {
+  readonly db: string;
+  readonly columns?: number;
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+/** The program, and then its exit code on a line of its own. The shell outlives a Ctrl-C and waits, so that the screen stays. */
+const SHELL = 'trap : INT; "$@"; printf "exit %s\\n" "$?"; read -r forever';
+
+/** A tmux server of its own, in the foreground, so that it ends with the tests. */
+export class Terminals {
+  readonly #socket: string;
+  readonly #server: Running;
+  #count = 0;
+
+  private constructor(socket: string, server: Running) {
+    this.#socket = socket;
+    this.#server = server;
+  }
+
+  static async open(folder: string): Promise<Terminals> {
+    const socket = join(folder, 'tmux.sock');
+    const server = start(programPath('tmux'), ['-D', '-S', socket, '-f', '/dev/null'], {
+      HOME: folder,
+      TERM: 'xterm-256color',
+      LANG: 'C.UTF-8',
+    });
+    const terminals = new Terminals(socket, server);
+    await eventually(() => terminals.#tmux('start-server'));
+    return terminals;
+  }
+
+  run(args: readonly string[], { db, columns = 80, env = {} }: ScreenOptions): Screen {
+    this.#count += 1;
+    const name = `screen${String(this.#count)}`;
+    const variables = Object.entries({ KEYCTL_DB: db, ...env }).map(([key, value]) => `${key}=${value}`);
+    const size = ['-x', String(columns), '-y', '40'];
+    this.#tmux('new-session', '-d', '-s', name, ...size, 'sh', '-c', SHELL, 'sh', 'env', ...variables, process.execPath, BINARY, ...args);
+    const screen = (): string => this.#tmux('capture-pane', '-p', '-S', '-', '-t', name);
+    return {
+      shows: (text) =>
+        eventually(() => {
+          const seen = screen();
+          if (typeof text === 'string' ? seen.includes(text) : text.test(seen)) return seen;
+          throw new Error(`the screen does not show ${String(text)}:\n${seen}`);
+        }),
+      types: (...keys) => {
+        this.#tmux('send-keys', '-t', name, ...keys);
+      },
+      ended: () =>
+        eventually(() => {
+          const lines = screen().split('\n');
+          const end = lines.findLastIndex((line) => /^exit \d+$/.test(line));
+          if (end === -1) throw new Error(`the program runs still:\n${lines.join('\n')}`);
+          const escapes = this.#tmux('capture-pane', '-p', '-e', '-t', name).includes('\u001b[');
+          const unbroken = this.#tmux('capture-pane', '-p', '-J', '-S', '-', '-t', name).trimEnd().split('\n');
+          const wrapped = unbroken.length !== screen().trimEnd().split('\n').length;
+          return { wrapped, code: Number(lines[end]?.slice('exit '.length)), lines: lines.slice(0, end), escapes };
+        }),
+    };
+  }
+
+  async close(): Promise<void> {
+    await this.#server.stop();
+  }
+
+  #tmux(...args: readonly string[]): string {
+    return execFileSync(programPath('tmux'), ['-S', this.#socket, ...args], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
+  }
+}
