@@ -10,7 +10,7 @@ import { locateStore } from './config.ts';
 import { KeyctlError } from './domain/error.ts';
 import { checkText } from './domain/names.ts';
 import type { Actor } from './domain/store.ts';
-import { openStore } from './stores/open-store.ts';
+import { openStore, upgradeStore } from './stores/open-store.ts';
 import { Output } from './terminal/output.ts';
 
 // The composition root: the only file that knows the process, its clock and its randomness.
@@ -71,10 +71,11 @@ function newCall(globals: Globals, version: string, opened: { close(): Promise<v
   });
   const context = newContext(version);
   const storeLocation = (): Promise<string> => locateStore({ flag: globals.db, env: process.env, exists: existsSync, dataDirectory });
+  const actor = newActor(globals, context);
   return {
     context,
     out,
-    actor: newActor(globals, context),
+    actor,
     storeLocation,
     prompts: async () => {
       if (!globals.input || globals.json || !process.stdin.isTTY || !process.stdout.isTTY) return null;
@@ -85,6 +86,10 @@ function newCall(globals: Globals, version: string, opened: { close(): Promise<v
       const acts = await startThreadedActs({ location: await storeLocation(), busyTimeoutMs });
       opened.push(acts);
       return acts;
+    },
+    upgradeStore: async (choice) => {
+      const { clock } = context;
+      return upgradeStore({ ...choice, actor, clock, location: await storeLocation(), busyTimeoutMs: SHELL_BUSY_TIMEOUT_MS });
     },
     openStore: async (mode: StoreMode, busyTimeoutMs = SHELL_BUSY_TIMEOUT_MS) => {
       const { clock } = context;

@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { usageError, KeyctlError } from '../domain/error.ts';
 import { looksLikeApiKey } from '../domain/api-key.ts';
 import type { RandomBytes } from '../domain/random.ts';
+import type { StoreUpgrade, UpgradeChoice } from '../domain/store-upgrade.ts';
 import type { Actor, Store } from '../domain/store.ts';
 import type { Instant } from '../domain/utc-day.ts';
 import type { ServedActs } from '../operations/served-acts.ts';
@@ -33,6 +34,8 @@ export interface Call {
   openStore(mode: StoreMode, busyTimeoutMs?: number): Promise<Store>;
   /** What `serve` writes, on a thread of its own with its own connection to the store. */
   startActs(busyTimeoutMs: number): Promise<ServedActs>;
+  /** Moves the store to the newest schema, or says what that would do; nothing else opens a store that is older. */
+  upgradeStore(choice: Omit<UpgradeChoice, 'actor'>): Promise<StoreUpgrade>;
   /** Where the store is or would be. */
   storeLocation(): Promise<string>;
   /** The prompts, or null where nobody can be asked: no terminal on one of the ends, or `--no-input`. */

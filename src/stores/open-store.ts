@@ -1,5 +1,6 @@
 import { KeyctlError } from '../domain/error.ts';
 import type { RandomBytes } from '../domain/random.ts';
+import type { StoreUpgrade, UpgradeChoice } from '../domain/store-upgrade.ts';
 import type { Store } from '../domain/store.ts';
 import type { Instant } from '../domain/utc-day.ts';
 
@@ -15,11 +16,27 @@ export interface OpenOptions {
 /** Opens the store at a location. The driver is loaded only here, so that `--help` costs nothing. */
 export async function openStore(options: OpenOptions): Promise<{ store: Store; created: boolean }> {
   const { location, ...rest } = options;
-  if (/^postgres(ql)?:/.test(location)) {
-    throw new KeyctlError('usage', 'This release of keyctl keeps its store in a SQLite file only.', {
-      hint: 'Give --db or KEYCTL_DB a path.',
-    });
-  }
+  checkIsFile(location);
   const { openSqliteStore } = await import('./sqlite/store.ts');
   return openSqliteStore({ path: location, ...rest });
+}
+
+export interface UpgradeOptions extends UpgradeChoice {
+  readonly location: string;
+  readonly clock: () => Instant;
+  readonly busyTimeoutMs: number;
+}
+
+/** Moves the store at a location to the newest schema that this program has. */
+export async function upgradeStore({ location, ...options }: UpgradeOptions): Promise<StoreUpgrade> {
+  checkIsFile(location);
+  const { upgradeSqliteStore } = await import('./sqlite/upgrade.ts');
+  return upgradeSqliteStore({ path: location, ...options });
+}
+
+function checkIsFile(location: string): void {
+  if (!/^postgres(ql)?:/.test(location)) return;
+  throw new KeyctlError('usage', 'This release of keyctl keeps its store in a SQLite file only.', {
+    hint: 'Give --db or KEYCTL_DB a path.',
+  });
 }

@@ -57,6 +57,7 @@ function newCall(out: Output, claimed: string | null, { path, clock, stdin, stop
     },
     storeLocation: () => Promise.resolve(path),
     startActs: () => Promise.reject(new Error('no endpoint is started here')),
+    upgradeStore: () => Promise.reject(new Error('no store is upgraded here')),
     prompts: () => Promise.resolve(null),
     openStore: async (mode) => {
       const { store } = await openStore({ location: path, mode, clock: () => clock.now, randomBytes, busyTimeoutMs: 2_000 });

@@ -95,6 +95,7 @@ export async function atTerminal(
     },
     storeLocation: async () => path,
     startActs: () => Promise.reject(new Error('no endpoint is started here')),
+    upgradeStore: () => Promise.reject(new Error('no store is upgraded here')),
     prompts: async () => prompts,
     openStore: async (mode) => {
       const { store } = await openStore({ location: path, mode, clock: () => clock.now, randomBytes, busyTimeoutMs: 2_000 });

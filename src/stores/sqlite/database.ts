@@ -16,11 +16,20 @@ export const SHELL_BUSY_TIMEOUT_MS = 10_000;
  * `store_older`, `store_damaged` or `store_read_only`.
  */
 export function openDatabase(path: string, mode: 'read' | 'write', busyTimeoutMs: number): Sqlite {
+  return openChecked(path, mode, busyTimeoutMs, checkKeyctl);
+}
+
+/** The same for a file of any schema, which only an upgrade can make use of. */
+export function openAnySchema(path: string, mode: 'read' | 'write', busyTimeoutMs: number): Sqlite {
+  return openChecked(path, mode, busyTimeoutMs, checkOurs);
+}
+
+function openChecked(path: string, mode: 'read' | 'write', busyTimeoutMs: number, check: (db: Sqlite, path: string) => void): Sqlite {
   return translated(path, () => {
     checkFile(path);
     const db = new Database(path, { readonly: mode === 'read', fileMustExist: true, timeout: busyTimeoutMs });
     try {
-      checkKeyctl(db, path);
+      check(db, path);
       configure(db, mode);
       return db;
     } catch (error) {
@@ -86,8 +95,12 @@ function foreign(path: string): KeyctlError {
   });
 }
 
-export function checkKeyctl(db: Sqlite, path: string): void {
+function checkOurs(db: Sqlite, path: string): void {
   if (db.pragma('application_id', { simple: true }) !== APPLICATION_ID) throw foreign(path);
+}
+
+export function checkKeyctl(db: Sqlite, path: string): void {
+  checkOurs(db, path);
   const row = db.prepare('SELECT max(version) AS version, max(usable_since) AS usableSince FROM schema_versions').get() as {
     version: number;
     usableSince: number;
