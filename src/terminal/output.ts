@@ -69,14 +69,9 @@ export class Output {
     if (!this.#options.quiet) this.#options.stderr.write(`${text}\n`);
   }
 
-  /** Whether a person looks at stderr. */
-  get talksToTerminal(): boolean {
-    return this.#options.stderr.isTTY === true;
-  }
-
   /** Talk of the moment on a terminal: a line that the next one takes the place of; an empty one clears it. */
   passing(text: string): void {
-    if (this.talksToTerminal && !this.#options.quiet) this.#options.stderr.write(`\r\u001b[K${text}`);
+    if (this.talksToPerson && !this.#options.quiet) this.#options.stderr.write(`\r\u001b[K${text}`);
   }
 
   /** A warning, which `--quiet` does not silence. */
