@@ -3,7 +3,7 @@ import type { Actor, Store } from '../domain/store.ts';
 import { dayOf } from '../domain/utc-day.ts';
 import { tierNamed } from './balance-on.ts';
 import { applyLimits, type LimitEdit } from './apply-limits.ts';
-import { auditedTier, describeTier, type TierView } from './describe-tiers.ts';
+import { auditedTier, viewTier, type TierView } from './describe-tiers.ts';
 
 export interface CreateTier {
   readonly name: string;
@@ -19,9 +19,10 @@ export function createTier(store: Store, wanted: CreateTier, actor: Actor): Prom
       throw new KeyctlError('already_exists', `A tier named ${name} exists already.`, { hint: `Change it with: keyctl tier edit ${name}` });
     }
     const limits = await applyLimits(tx, new Map(), wanted.limits);
-    await tx.tiers.insert(name, dailyCredits, dayOf(now));
+    const today = dayOf(now);
+    await tx.tiers.insert(name, dailyCredits, today);
     await tx.tiers.setLimits(name, limits);
-    const view = await describeTier(tx, await tierNamed(tx, name), now);
+    const view = viewTier(await tierNamed(tx, name), today, 0);
     await tx.audit.append({
       ...{ at: now, actor, action: 'tier.create', targetKind: 'tier', targetId: name, targetName: name },
       before: null,

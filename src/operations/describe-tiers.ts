@@ -21,7 +21,7 @@ export async function describeTiers(tx: ReadTransaction, tiers: readonly Tier[],
   const day = dayOf(now);
   const accounts = await tx.accounts.countByTier(day);
   return tiers
-    .map((tier) => describe(tier, day, accounts.get(tier.name) ?? 0))
+    .map((tier) => viewTier(tier, day, accounts.get(tier.name) ?? 0))
     .sort((one, other) => one.dailyCredits - other.dailyCredits || (one.name < other.name ? -1 : 1));
 }
 
@@ -31,7 +31,8 @@ export async function describeTier(tx: ReadTransaction, tier: Tier, now: Instant
   return view;
 }
 
-function describe(tier: Tier, day: UtcDay, accounts: number): TierView {
+/** The tier on a day, with a number of accounts that is known already; counting them walks through all accounts. */
+export function viewTier(tier: Tier, day: UtcDay, accounts: number): TierView {
   return {
     name: tier.name,
     dailyCredits: creditsOn(tier, day),

@@ -4,7 +4,7 @@ import type { RateLimit } from '../domain/rate-limit.ts';
 import type { Actor, ReadTransaction, Store, WriteTransaction } from '../domain/store.ts';
 import { dayOf, type UtcDay } from '../domain/utc-day.ts';
 import { applyLimits, sameLimits, type LimitEdit } from './apply-limits.ts';
-import { auditedTier, describeTier, type TierView } from './describe-tiers.ts';
+import { auditedTier, viewTier, type TierView } from './describe-tiers.ts';
 import { findTier } from './find-tier.ts';
 import { regrantTier } from './regrant-books.ts';
 
@@ -34,25 +34,26 @@ export interface TierEdited {
 }
 
 /** Changes a tier's daily credits or limits. Throws `not_found`, or `usage` when nothing is to be changed. */
-export function editTier(store: Store, wanted: EditTier, actor: Actor): Promise<TierEdited> {
+export async function editTier(store: Store, wanted: EditTier, actor: Actor): Promise<TierEdited> {
+  // The accounts are counted before, and not while the store is locked for the edit.
+  const accounts = await store.read((tx, now) => tx.accounts.countByTier(dayOf(now)));
   return store.write(async (tx, now) => {
     const today = dayOf(now);
     const plan = await planTierEdit(tx, wanted, today);
     const { before, after, creditsFrom } = plan;
-    const tier = await describeTier(tx, before, now);
-    if (creditsFrom === null && !plan.limitsChange) return { tier, changed: false, cancelled: null, creditsFrom };
+    const view = (tier: Tier): TierView => viewTier(tier, today, accounts.get(tier.name) ?? 0);
+    const waited = view(before).pendingDailyCredits;
+    if (creditsFrom === null && !plan.limitsChange) return { tier: view(before), changed: false, cancelled: null, creditsFrom };
     if (plan.limitsChange) await tx.tiers.setLimits(after.name, after.limits);
     await writeCredits(tx, before, after);
     const booksGranted = creditsFrom === null ? 0 : await regrantTier(tx, before, after, creditsFrom);
-    const edited = await describeTier(tx, after, now);
     await tx.audit.append({
       ...{ at: now, actor, action: 'tier.edit', targetKind: 'tier', targetId: after.name, targetName: after.name },
-      before: auditedTier(tier),
-      after: { ...auditedTier(edited), booksGranted },
+      before: auditedTier(view(before)),
+      after: { ...auditedTier(view(after)), booksGranted },
     });
-    const waited = tier.pendingDailyCredits;
     const cancelled = waited !== null && creditsOn(after, waited.from) !== waited.credits ? waited : null;
-    return { tier: edited, changed: true, cancelled, creditsFrom };
+    return { tier: view(after), changed: true, cancelled, creditsFrom };
   });
 }
 

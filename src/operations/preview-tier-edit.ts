@@ -42,8 +42,7 @@ async function* onTier(
   for (;;) {
     const page = await store.read(async (tx: ReadTransaction) => {
       const accounts = await tx.accounts.page({ tier: { name: plan.after.name, day } }, { after, limit: PAGE });
-      const rows: Touched[] = [];
-      for (const account of accounts) if (isMeant(account)) rows.push(await touch(tx, account, { today, from: day }, allowances));
+      const rows = await touch(tx, accounts.filter(isMeant), { today, from: day }, allowances);
       return { rows, last: accounts.at(-1)?.ref, full: accounts.length === PAGE };
     });
     yield* page.rows;

@@ -1,10 +1,9 @@
-import { regrant, remaining, type Balance } from '../domain/credits.ts';
-import { creditsOn, tierOn, type Account, type Tier } from '../domain/entities.ts';
-import type { ReadTransaction, WriteTransaction } from '../domain/store.ts';
+import { openBalance, regrant, remaining, type Balance } from '../domain/credits.ts';
+import { creditsOn, type Account, type Ref, type Tier } from '../domain/entities.ts';
+import type { AccountBooks, Page, ReadTransaction, WriteTransaction } from '../domain/store.ts';
 import { formatDay, type UtcDay } from '../domain/utc-day.ts';
-import { balanceOn } from './balance-on.ts';
 
-/** How many stored books one step of a long act reads, so that memory stays flat however many accounts there are. */
+/** How many rows one step of a long act reads, so that memory stays flat however many accounts there are. */
 const PAGE = 500;
 
 /** What a change of tiers would do to one account. */
@@ -34,17 +33,23 @@ function regranted(balance: Balance, { before, after }: Allowances): Balance {
   return before === after ? balance : regrant(balance, after);
 }
 
-/** What other allowances of the day `from` do to an account's books of it. */
+/** What other allowances of the day `from` do to the books that accounts have of it. All the accounts have these allowances. */
 export async function touch(
   tx: ReadTransaction,
-  account: Account,
-  days: { readonly today: UtcDay; readonly from: UtcDay },
+  accounts: readonly Account[],
+  { today, from }: { readonly today: UtcDay; readonly from: UtcDay },
   allowances: Allowances,
-): Promise<Touched> {
-  const { spent: used } = await balanceOn(tx, account, days.today);
-  const balance = await balanceOn(tx, account, days.from);
-  const newRemaining = remaining(regranted(balance, allowances));
-  return { account: account.name, used, oldRemaining: remaining(balance), newRemaining, from: days.from };
+): Promise<readonly Touched[]> {
+  const refs = accounts.map(({ ref }) => ref);
+  const spentToday = await tx.credits.balances(refs, today);
+  const stored = from === today ? spentToday : await tx.credits.balances(refs, from);
+  const touched: Touched[] = [];
+  for (const { ref, name } of accounts) {
+    const balance = stored.get(ref) ?? openBalance(from, allowances.before, (await tx.credits.spending(ref, from)).adjusted);
+    const newRemaining = remaining(regranted(balance, allowances));
+    touched.push({ account: name, used: spentToday.get(ref)?.spent ?? 0, oldRemaining: remaining(balance), newRemaining, from });
+  }
+  return touched;
 }
 
 /**
@@ -70,25 +75,58 @@ export async function regrantAccount(
 export async function regrantTier(tx: WriteTransaction, before: Tier, after: Tier, from: UtcDay): Promise<number> {
   let count = 0;
   for (const day of await tx.credits.storedDays(from)) {
-    const allowance = creditsOn(after, day);
-    if (allowance === creditsOn(before, day)) continue;
-    for await (const { accountRef, balance } of booksOf(tx, day)) {
-      const account = await tx.accounts.byRef(accountRef);
-      if (account === null || tierOn(account, day) !== after.name) continue;
-      await tx.credits.write(accountRef, regrant(balance, allowance));
+    const allowances = { before: creditsOn(before, day), after: creditsOn(after, day) };
+    if (allowances.before === allowances.after) continue;
+    for await (const { accountRef, balance } of booksOnTier(tx, after.name, day)) {
+      await tx.credits.write(accountRef, regranted(balance, allowances));
       count += 1;
     }
   }
   return count;
 }
 
-async function* booksOf(tx: ReadTransaction, day: UtcDay): AsyncGenerator<{ readonly accountRef: number; readonly balance: Balance }> {
-  let after = 0;
-  for (;;) {
-    const page = await tx.credits.booksOf(day, { after, limit: PAGE });
-    yield* page;
-    const last = page.at(-1);
-    if (last === undefined || page.length < PAGE) return;
-    after = last.accountRef;
+/**
+ * The stored books of a day of the accounts that have a tier on it. Books and accounts are both walked in the order of the accounts, each
+ * leaping to where the other is, so that a tier of few accounts costs little among a million books.
+ */
+async function* booksOnTier(tx: ReadTransaction, name: string, day: UtcDay): AsyncGenerator<AccountBooks> {
+  const books = new Walk(
+    (page) => tx.credits.booksOf(day, page),
+    (book) => book.accountRef,
+  );
+  const holders = new Walk(
+    (page) => tx.accounts.page({ tier: { name, day } }, page),
+    (holder) => holder.ref,
+  );
+  for (let ref = 1; ;) {
+    const book = await books.from(ref);
+    const holder = book === undefined ? undefined : await holders.from(book.accountRef);
+    if (book === undefined || holder === undefined) return;
+    if (holder.ref === book.accountRef) yield book;
+    ref = Math.max(holder.ref, book.accountRef + 1);
+  }
+}
+
+/** Rows in the order of their refs, read page by page. */
+class Walk<Row> {
+  readonly #read: (page: Page) => Promise<readonly Row[]>;
+  readonly #refOf: (row: Row) => Ref;
+  #page: readonly Row[] = [];
+  #index = 0;
+
+  constructor(read: (page: Page) => Promise<readonly Row[]>, refOf: (row: Row) => Ref) {
+    this.#read = read;
+    this.#refOf = refOf;
+  }
+
+  /** The first row at or after the ref, which never goes back. */
+  async from(ref: Ref): Promise<Row | undefined> {
+    for (; this.#index < this.#page.length; this.#index += 1) {
+      const row = this.#page[this.#index];
+      if (row !== undefined && this.#refOf(row) >= ref) return row;
+    }
+    this.#page = await this.#read({ after: ref - 1, limit: PAGE });
+    this.#index = 0;
+    return this.#page[0];
   }
 }

@@ -17,7 +17,7 @@ export interface SetTier {
   readonly timing: TierTiming;
 }
 
-/** What a `tier set` comes to. `dropped` is the change that waited and is dropped for it. */
+/** What a `tier set` comes to. `dropped` is the change to another tier that waited and is dropped for it. */
 export type TierChange =
   /** The account has the tier, or the very change waits already. */
   | { readonly kind: 'none'; readonly waiting: TierFrom | null }
@@ -66,7 +66,7 @@ export function previewSetTier(
     const { account, changed, change } = await plan(tx, wanted, today);
     if (change.kind === 'none') return { tier: wanted.tier, change, touched: null };
     const from = firstDay(change);
-    const touched = await touch(tx, account, { today, from }, await allowances(tx, account, changed, from));
+    const [touched = null] = await touch(tx, [account], { today, from }, await allowances(tx, account, changed, from));
     return { tier: wanted.tier, change, touched };
   });
 }
@@ -102,5 +102,5 @@ function decideChange(account: Account, current: Tier, wanted: Tier, timing: Tie
   const from = atOnce ? today : today + 1;
   const last = account.tiers.at(-1);
   if (waiting !== null && last === waiting && waiting.tier === wanted.name && waiting.from === from) return { kind: 'none', waiting };
-  return { kind: 'set', from, dropped: waiting };
+  return { kind: 'set', from, dropped: waiting?.tier === wanted.name ? null : waiting };
 }

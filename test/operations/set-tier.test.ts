@@ -152,6 +152,14 @@ describe('a downgrade', () => {
   });
 });
 
+test('an upgrade that waits comes at once when the operator says so, and nothing waits any more', async () => {
+  await give('standard', 'at-reset');
+  expect(await give('standard', 'now')).toMatchObject({
+    account: { tier: 'standard', pendingTier: null, credits: { granted: 300_000 } },
+    change: { kind: 'set', from: dayOf(clock.now), dropped: null },
+  });
+});
+
 describe('after a clock ran ahead and came back', () => {
   test('the books that it opened on a later day follow the change of tier', async () => {
     clock.now = Date.parse('2026-11-25T12:00:00.000Z');
