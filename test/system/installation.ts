@@ -12,6 +12,8 @@ export interface Customer {
 export class Installation {
   readonly folder: string;
   readonly db: string;
+  /** What every process gets in its environment. */
+  env: Readonly<Record<string, string>> = {};
   readonly #cleanUp: () => void;
 
   constructor() {
@@ -22,9 +24,9 @@ export class Installation {
   }
 
   /** Runs a command that has to succeed and returns its stdout. */
-  async run(args: readonly string[], stdin = ''): Promise<string> {
-    const { code, stdout, stderr } = await keyctl(args, { db: this.db, stdin });
-    if (code !== 0) throw new Error(`keyctl ${args.join(' ')} exited ${String(code)}: ${stderr}`);
+  async run(args: readonly string[], expected = 0): Promise<string> {
+    const { code, stdout, stderr } = await keyctl(args, { db: this.db, env: this.env });
+    if (code !== expected) throw new Error(`keyctl ${args.join(' ')} exited ${String(code)}: ${stderr}`);
     return stdout;
   }
 
@@ -49,7 +51,7 @@ export class Installation {
 
   /** Starts `keyctl serve` and resolves with it and its port when it listens. */
   async serve(args: readonly string[], port = 0): Promise<{ readonly process: Running; readonly port: number }> {
-    const process_ = start(process.execPath, [BINARY, 'serve', '--port', String(port), ...args], { KEYCTL_DB: this.db });
+    const process_ = start(process.execPath, [BINARY, 'serve', '--port', String(port), ...args], { KEYCTL_DB: this.db, ...this.env });
     const [, chosen] = await process_.said(/http:\/\/127\.0\.0\.1:(\d+)/);
     return { process: process_, port: Number(chosen) };
   }
