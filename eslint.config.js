@@ -14,7 +14,7 @@ const NODE_GLOBALS = [
 const PASS_IT_IN = 'It is passed in: only the composition root reads the clock, chance and the process.';
 
 export default defineConfig(
-  globalIgnores(['dist/', 'coverage/']),
+  globalIgnores(['dist/', 'dist.new/', 'coverage/']),
   js.configs.recommended,
   {
     // An exception to a rule belongs here, with its reason, not into the code.

@@ -98,7 +98,7 @@ export async function parse(program: Command, argv: readonly string[]): Promise<
  * typography in place of the hyphen it is an argument; `parseAmount` reads both.
  */
 function shieldNegative(argument: string): string {
-  return /^-\d+$/.test(argument) ? `\u2212${argument.slice(1)}` : argument;
+  return /^-[\d.]/.test(argument) ? `\u2212${argument.slice(1)}` : argument;
 }
 
 /** Commander's usage errors repeat the argument, which may be a secret: only its code and its suggestion are used. */
