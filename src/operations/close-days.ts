@@ -16,7 +16,7 @@ const LATE_BY_DAYS = 31;
 const EMPTY_DAYS_PER_STEP = 500;
 
 /**
- * Closes every day that is past and open, in order: folds its debits into usage, proves that every account's spending is what its usage
+ * Folds debits into usage and closes every day that is past and open, in order: proves that every account's spending is what its usage
  * says, and stores the day's sums. Each step is a transaction of its own and leaves its place behind, so that another `reset` may go on
  * from there, at the same time too. Returns the days that this call closed.
  * Throws `failed` for books that do not balance; that day and those after it stay open.
@@ -40,9 +40,9 @@ interface CloseStep {
 async function closeStep(tx: WriteTransaction, until: UtcDay, now: Instant): Promise<CloseStep> {
   const closed: UtcDay[] = [];
   let day = (await tx.credits.closedThrough()) + 1;
-  if (day >= until) return { done: true, day, closed };
   // A proof needs every debit of the day in the usage, those too that a clock stepping back has just put there.
   if ((await tx.usage.fold(DEBITS_PER_STEP)) === DEBITS_PER_STEP) return { done: false, day, closed };
+  if (day >= until) return { done: true, day, closed };
   if (until - day > LATE_BY_DAYS && (await tx.credits.countedThrough(day)) === 0) {
     closed.push(...(await closeEmptyDays(tx, day, until, now)));
     if (closed.length > 0) return { done: false, day: day + closed.length, closed };

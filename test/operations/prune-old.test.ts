@@ -1,0 +1,155 @@
+import { describe, expect, test } from '@jest/globals';
+import type { Store } from '../../src/domain/store.ts';
+import { dayOf, MS_PER_DAY, MS_PER_HOUR } from '../../src/domain/utc-day.ts';
+import { previewReset } from '../../src/operations/reset.ts';
+import { charge, memoryStore } from './account-fixture.ts';
+import { runReset } from './reset-fixture.ts';
+
+const BEGIN = Date.parse('2026-11-22T12:00:00.000Z');
+const FIRST = dayOf(BEGIN);
+const KEPT_DAYS = 35;
+
+async function begin() {
+  const opened = await memoryStore(new Date(BEGIN).toISOString());
+  await charge(opened.store, 'default', 3);
+  return opened;
+}
+
+function count(store: Store): Promise<number> {
+  return store.read((tx) => tx.debits.count({}, 1_000_000));
+}
+
+describe('what reset prunes', () => {
+  test('debits go by whole closed days, and not one before', async () => {
+    const { store, clock } = await begin();
+    clock.now = BEGIN + KEPT_DAYS * MS_PER_DAY;
+    await charge(store, 'default', 1);
+    // 35 days ago is noon of the first day: that day is not old enough as a whole.
+    expect(await runReset(store)).toMatchObject({ pruned: { debits: 0 }, silentSince: null });
+    clock.now = BEGIN + (KEPT_DAYS + 1) * MS_PER_DAY - 12 * MS_PER_HOUR - 1;
+    expect(await runReset(store)).toMatchObject({ pruned: { debits: 0 } });
+    clock.now += 1;
+    expect(await runReset(store)).toMatchObject({ pruned: { debits: 3 } });
+    expect(await count(store)).toBe(1);
+  });
+
+  test('the daily usage, the balance and the closed sums of pruned debits stay, for the invoices', async () => {
+    const { store, clock } = await begin();
+    clock.now = BEGIN + 60 * MS_PER_DAY;
+    await charge(store, 'default', 1);
+    await runReset(store);
+    const from = FIRST * MS_PER_DAY;
+    const sums = await store.read((tx) => tx.usage.sums({ from, to: from + MS_PER_DAY, table: 'day', by: 'account' }));
+    expect(sums).toMatchObject([{ requests: 3, credits: 300 }]);
+    const hours = await store.read((tx) => tx.usage.sums({ from, to: from + MS_PER_DAY, table: 'hour', by: 'account' }));
+    expect(hours).toEqual([]);
+    expect(await store.read((tx) => tx.credits.closedDays(FIRST))).toHaveLength(60);
+    expect(await store.read((tx) => tx.credits.sumsOf(FIRST))).toMatchObject({ accounts: 1, spent: 300 });
+  });
+
+  test('after 25 months days go too, the hot rows of long idle accounts among them', async () => {
+    const { store, clock } = await begin();
+    const { ref } = await store.read(async (tx) => (await tx.accounts.byName('default')) ?? { ref: 0 });
+    clock.now = BEGIN + 800 * MS_PER_DAY;
+    await runReset(store, true);
+    expect(await store.read((tx) => tx.credits.balances([ref], FIRST))).toEqual(new Map());
+    const [oldest] = await store.read((tx) => tx.credits.closedDays(0));
+    expect(oldest?.day).toBe(FIRST + 800 - 775);
+  });
+
+  test('more rows than one step deletes go step by step', async () => {
+    const { store, clock } = await begin();
+    await charge(store, 'default', 990);
+    clock.now = BEGIN + MS_PER_DAY;
+    await charge(store, 'default', 1_000);
+    clock.now = BEGIN + 90 * MS_PER_DAY;
+    await charge(store, 'default', 1);
+    const told: string[] = [];
+    const report = await runReset(store, false, { run: (step) => step(), tell: (text) => told.push(text) });
+    expect(report.pruned.debits).toBe(1_993);
+    expect(told.filter((text) => text.startsWith('pruned'))).not.toEqual([]);
+    expect(await count(store)).toBe(1);
+  });
+
+  test('request ids go when they do not protect anything any more', async () => {
+    const { store, clock } = await memoryStore(new Date(BEGIN).toISOString());
+    const ask = () =>
+      store.settle([
+        {
+          ...{ subject: { kind: 'account', ref: 1 }, service: 'default', environment: null, cost: null, ip: null },
+          ...{ requestId: 'order-1', requestIdRule: 'json', dryRun: false, fromShell: true },
+        },
+      ]);
+    await ask();
+    clock.now = BEGIN + 24 * MS_PER_HOUR - 1;
+    expect(await runReset(store)).toMatchObject({ pruned: { requestIds: 0 } });
+    expect((await ask())[0]).toMatchObject({ replayed: true });
+    clock.now += 1;
+    expect(await runReset(store)).toMatchObject({ pruned: { requestIds: 1 } });
+    expect((await ask())[0]).toMatchObject({ replayed: false });
+  });
+
+  test('the settings say how long', async () => {
+    const { store, clock } = await begin();
+    await store.write((tx) => tx.config.set('keep-debits', '2d'));
+    clock.now = BEGIN + 3 * MS_PER_DAY;
+    await charge(store, 'default', 1);
+    expect(await runReset(store)).toMatchObject({ pruned: { debits: 3 } });
+  });
+
+  test('recent denials go with the hours', async () => {
+    const { store, clock } = await begin();
+    await store.write((tx, now) =>
+      tx.usage.addDenials([
+        { at: now, keyId: null, account: null, service: null, code: 'invalid_api_key', ip: null, requestId: null, count: 4 },
+      ]),
+    );
+    clock.now = BEGIN + 36 * MS_PER_DAY;
+    await charge(store, 'default', 1);
+    await runReset(store);
+    expect(await store.read((tx) => tx.usage.denials({}, 10))).toEqual([]);
+    const from = FIRST * MS_PER_DAY;
+    const sums = await store.read((tx) => tx.usage.sums({ from, to: from + MS_PER_DAY, table: 'day', by: 'code' }));
+    expect(sums).toMatchObject([{ requests: 3, denied: { invalid_api_key: 4 } }]);
+  });
+});
+
+describe('a clock that is far past the newest debit', () => {
+  test('prunes nothing until somebody says so', async () => {
+    const { store, clock } = await begin();
+    clock.now = BEGIN + 90 * MS_PER_DAY;
+    expect(await runReset(store)).toMatchObject({ pruned: { debits: 0, usage: 0, requestIds: 0 }, silentSince: BEGIN, daysClosed: 90 });
+    expect(await count(store)).toBe(3);
+    expect(await previewReset(store, true)).toMatchObject({ pruned: { debits: 3 }, silentSince: null });
+    expect(await runReset(store, true)).toMatchObject({ pruned: { debits: 3 }, silentSince: null });
+    expect(await count(store)).toBe(0);
+  });
+
+  test('48 hours of silence are trusted, a millisecond more is not', async () => {
+    const { store, clock } = await begin();
+    clock.now = BEGIN + 60 * MS_PER_DAY;
+    await charge(store, 'default', 1);
+    const last = clock.now;
+    clock.now = last + 48 * MS_PER_HOUR + 1;
+    expect(await runReset(store)).toMatchObject({ pruned: { debits: 0 }, silentSince: last });
+    clock.now = last + 48 * MS_PER_HOUR;
+    expect(await runReset(store)).toMatchObject({ pruned: { debits: 3 }, silentSince: null });
+  });
+
+  test('is not worth a word where there is nothing to prune', async () => {
+    const { store, clock } = await begin();
+    clock.now = BEGIN + 3 * MS_PER_DAY;
+    expect(await runReset(store)).toMatchObject({ silentSince: null, daysClosed: 3 });
+  });
+
+  test('a store without debits is pruned: there is nothing that the clock could be wrong about', async () => {
+    const { store, clock } = await memoryStore(new Date(BEGIN).toISOString());
+    await store.write((tx, now) =>
+      tx.usage.addDenials([
+        { at: now, keyId: null, account: null, service: null, code: 'invalid_api_key', ip: null, requestId: null, count: 4 },
+      ]),
+    );
+    clock.now = BEGIN + 36 * MS_PER_DAY;
+    expect(await runReset(store)).toMatchObject({ silentSince: null, pruned: { usage: 2 } });
+  });
+});
