@@ -48,14 +48,18 @@ export class SqliteAudit {
   }
 
   append: WriteTransaction['audit']['append'] = async (entry) => {
-    const { at, actor, action, targetKind, targetId, targetName, before, after } = entry;
-    this.#sql.run(
-      `INSERT INTO audit (at, claimed_actor, os_user, sudo_user, host, action, target_kind, target_id, target_name, before, after)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-      ...[at, actor.claimed, actor.osUser, actor.sudoUser, actor.host, action, targetKind, targetId, targetName],
-      ...[before === null ? null : JSON.stringify(before), after === null ? null : JSON.stringify(after)],
-    );
+    appendAudit(this.#sql, entry);
   };
+}
+
+export function appendAudit(sql: Sql, entry: AuditEntry): void {
+  const { at, actor, action, targetKind, targetId, targetName, before, after } = entry;
+  sql.run(
+    `INSERT INTO audit (at, claimed_actor, os_user, sudo_user, host, action, target_kind, target_id, target_name, before, after)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    ...[at, actor.claimed, actor.osUser, actor.sudoUser, actor.host, action, targetKind, targetId, targetName],
+    ...[before === null ? null : JSON.stringify(before), after === null ? null : JSON.stringify(after)],
+  );
 }
 
 function conditions(filter: AuditFilter): Conditions {

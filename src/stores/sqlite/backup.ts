@@ -2,7 +2,7 @@ import Database from 'better-sqlite3';
 import { closeSync, fsyncSync, openSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { KeyctlError } from '../../domain/error.ts';
-import { schemaVersion, translated, type Sqlite } from './database.ts';
+import { errorCode, schemaVersion, translated, type Sqlite } from './database.ts';
 import { APPLICATION_ID } from './schema.ts';
 
 /**
@@ -29,7 +29,7 @@ function openNew(target: string): number {
   try {
     return openSync(target, 'wx', 0o600);
   } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
+    if (errorCode(error) !== 'EEXIST') throw error;
     throw new KeyctlError('already_exists', `There is a file at ${target} already.`, { cause: error });
   }
 }

@@ -135,9 +135,14 @@ export function translated<Result>(path: string, act: () => Result): Result {
   }
 }
 
+/** The code of a failure of the driver or of Node, or an empty text. */
+export function errorCode(error: unknown): string {
+  return typeof error === 'object' && error !== null && 'code' in error && typeof error.code === 'string' ? error.code : '';
+}
+
 export function translateError(path: string, error: unknown): unknown {
   if (error instanceof KeyctlError) return error;
-  const code = typeof error === 'object' && error !== null && 'code' in error && typeof error.code === 'string' ? error.code : '';
+  const code = errorCode(error);
   const fail = (kind: ConstructorParameters<typeof KeyctlError>[0], message: string, hint: string): KeyctlError =>
     new KeyctlError(kind, message, { hint, cause: error });
   if (code.startsWith('SQLITE_BUSY') || code.startsWith('SQLITE_LOCKED')) {

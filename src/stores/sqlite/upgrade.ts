@@ -2,7 +2,7 @@ import { rmSync } from 'node:fs';
 import { KeyctlError } from '../../domain/error.ts';
 import type { StoreUpgrade, UpgradeChoice } from '../../domain/store-upgrade.ts';
 import { formatInstant, type Instant } from '../../domain/utc-day.ts';
-import { SqliteAudit } from './audit.ts';
+import { appendAudit } from './audit.ts';
 import { backupDatabase } from './backup.ts';
 import { applyMigration } from './create-schema.ts';
 import { openAnySchema, schemaVersion, translateError, type Clock, type Sqlite } from './database.ts';
@@ -33,7 +33,7 @@ export async function upgradeSqliteStore(options: SqliteUpgradeOptions): Promise
     const numbers = waiting.map((migration) => migration.version);
     const backup = waiting.length === 0 || backedUp ? null : backupPath(path, from, clock());
     if (!dryRun && backup !== null) backupDatabase(db, backup);
-    if (!dryRun && waiting.length > 0 && !(await migrate(db, { from, waiting, backup }, options))) {
+    if (!dryRun && waiting.length > 0 && !migrate(db, { from, waiting, backup }, options)) {
       // Another upgrade was faster, so that this backup of the same store is one too many.
       if (backup !== null) rmSync(backup, { force: true });
       return { location: path, from: to, to, migrations: [], backup: null, dryRun };
@@ -63,12 +63,12 @@ function backupPath(path: string, schema: number, now: Instant): string {
   return `${path}.${String(schema)}-${formatInstant(now).replaceAll(/[-:.]/g, '')}.backup`;
 }
 
-/** Applies the migrations in one transaction. False when the store had been upgraded by the time it was locked. */
-async function migrate(
+/** Applies the migrations in one transaction, without a pause in which another act could wait for it. False when the store had been upgraded by the time it was locked. */
+function migrate(
   db: Sqlite,
   { from, waiting, backup }: { readonly from: number; readonly waiting: readonly Migration[]; readonly backup: string | null },
   options: SqliteUpgradeOptions,
-): Promise<boolean> {
+): boolean {
   db.exec('BEGIN IMMEDIATE');
   try {
     if (schemaVersion(db) !== from) {
@@ -79,7 +79,7 @@ async function migrate(
     for (const migration of waiting) applyMigration(db, migration, now);
     if ((db.pragma('foreign_key_check') as unknown[]).length > 0) throw new RangeError('a migration broke a foreign key');
     const to = waiting.at(-1)?.version ?? from;
-    await new SqliteAudit(new Sql(db)).append({
+    appendAudit(new Sql(db), {
       ...{
         at: now,
         actor: options.actor,
