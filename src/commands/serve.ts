@@ -1,3 +1,5 @@
+import type { Logger } from '../http/options.ts';
+import type { Output } from '../terminal/output.ts';
 import { collect, flag, type CommandModule } from './call.ts';
 import { makeFirstKey } from './first-key.ts';
 import { readServeSettings } from './serve-options.ts';
@@ -28,12 +30,7 @@ export const command: CommandModule = {
     const settings = readServeSettings(call, options);
     const store = await call.openStore('create', BUSY_TIMEOUT_MS);
     const acts = await call.startActs(BUSY_TIMEOUT_MS);
-    const [{ pino }, { startServer }] = await Promise.all([import('pino'), import('../http/server.ts')]);
-    // A person reads sentences, a log collector reads JSON: where somebody sits, only what needs attention is logged.
-    const log = pino(
-      { name: 'keyctl', base: null, level: call.out.talksToPerson ? 'warn' : 'info' },
-      pino.destination({ dest: 2, sync: true }),
-    );
+    const [log, { startServer }] = await Promise.all([newLog(call.out), import('../http/server.ts')]);
     const { clock, version } = call.context;
     const stopRequested = call.context.stopRequested();
     const server = await startServer(settings, { store, acts, clock, log, version });
@@ -48,3 +45,17 @@ export const command: CommandModule = {
     return undefined;
   },
 };
+
+/** A person reads sentences, and only what needs attention; a log collector reads JSON lines. */
+async function newLog(out: Output): Promise<Logger> {
+  if (!out.talksToPerson) {
+    const { pino } = await import('pino');
+    const log: Logger = pino({ name: 'keyctl', base: null }, pino.destination({ dest: 2, sync: true }));
+    return log;
+  }
+  const say = (fields: object, message: string): void => {
+    const details = Object.entries(fields).map(([name, value]) => `${name} ${String(value)}`);
+    out.warn(`keyctl: ${message}${details.length === 0 ? '' : ` (${details.join(', ')})`}`);
+  };
+  return { info: () => undefined, warn: say, error: say };
+}

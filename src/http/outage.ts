@@ -31,7 +31,7 @@ export class Outage {
   }
 
   works(): void {
-    if (this.#down) this.#log.info({}, this.#words.up);
+    if (this.#down) this.#log.warn({}, this.#words.up);
     this.#down = false;
   }
 }
