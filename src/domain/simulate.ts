@@ -121,21 +121,24 @@ class Run {
     if (code === 'ok') throw new RangeError('an admission that changes nothing');
     if (change?.kind === 'cut') this.#facts.arrival = change.arrival;
     if (code === 'insufficient_credits') this.#exhaustedAt ??= this.#now;
-    const alike = code === 'request_limit_reached' ? 1 : this.#alike(index);
+    const alike = this.#alike(index, code);
     this.#denied[code] = (this.#denied[code] ?? 0) + alike;
     return alike;
   }
 
   /**
-   * How many requests from this denied one on are denied alike. A denial changes nothing, and what denied it, unless it was the rate,
-   * holds until the books change at midnight: those that come before are decided on the same facts by checks that do not look at the clock.
+   * How many requests from this denied one on are denied alike. A denial changes nothing that the next one does not find; the rate
+   * refuses until its wait is over, and whatever else denied it holds until the books change at midnight, for the other checks of an
+   * account do not look at the clock.
    */
-  #alike(index: number): number {
+  #alike(index: number, code: DenialCode): number {
     const { arrivals, requests, start } = this.#scenario;
     if (arrivals === null) return requests - index;
-    // The request i comes floor(i x perMs / count) after the start, so before midnight exactly if i < (midnight - start) x count / perMs.
-    const beforeMidnight = Math.ceil(((this.#reset - start) * arrivals.count) / arrivals.perMs);
-    return Math.max(1, Math.min(requests, beforeMidnight) - index);
+    const wait = code === 'request_limit_reached' ? (rateOf(this.#facts, this.#now)?.waitMicros ?? 0) : Infinity;
+    const until = Math.min(this.#reset, this.#now + Math.ceil(wait / 1_000));
+    // The request i comes floor(i x perMs / count) after the start, so before an instant exactly if i < (instant - start) x count / perMs.
+    const before = Math.ceil(((until - start) * arrivals.count) / arrivals.perMs);
+    return Math.max(1, Math.min(requests, before) - index);
   }
 
   /** Moves on to the request number `index`. */
