@@ -159,6 +159,6 @@ describe('each second', () => {
     await served.second();
     expect(await served.store.read((tx) => tx.usage.denials({}, 10))).toMatchObject([{ count: 3 }]);
     expect(await served.store.write((tx) => tx.usage.fold(10))).toBe(0);
-    expect(served.logs.at(-1)?.level).toBe('info');
+    expect(served.logs.at(-1)?.level).toBe('warn');
   });
 });
