@@ -79,9 +79,9 @@ export class SqliteSettling implements SettlingRows {
     return Math.max(newest + 1, state.foldedThrough + 1, firstDebitNumber(now));
   }
 
-  /** After a failure nobody knows what was committed; the caches are read again. */
+  /** After a failure nobody knows what was committed; the next batch reads everything again. Asks the store nothing: it may be what failed. */
   forget(): void {
-    this.#forget(-1);
+    this.#generation = -1;
   }
 
   #state(): State {

@@ -13,6 +13,7 @@ import { SqliteCredits } from './credits.ts';
 import { createDatabase, openDatabase, storeExists, translateError, type Clock, type Sqlite } from './database.ts';
 import { SqliteDebits } from './debits.ts';
 import { SqliteKeys } from './keys.ts';
+import { OpenedFiles } from './opened-files.ts';
 import { countPrunable, prune } from './prune.ts';
 import { SqliteSettling } from './settle.ts';
 import { Sql } from './sql.ts';
@@ -89,6 +90,7 @@ interface Connection {
   readonly db: Sqlite;
   readonly transaction: SqliteTransaction;
   readonly settling: SqliteSettling;
+  readonly files: OpenedFiles;
 }
 
 /** One connection, used by one act at a time. */
@@ -101,7 +103,7 @@ class SqliteStore implements Store {
   constructor(options: SqliteOptions, db?: Sqlite) {
     this.location = options.path;
     this.#options = options;
-    this.#connection = db === undefined ? open(options) : connect(db);
+    this.#connection = db === undefined ? open(options) : connect(db, options.path);
   }
 
   read<Result>(act: (tx: ReadTransaction, now: Instant) => Promise<Result>): Promise<Result> {
@@ -139,6 +141,7 @@ class SqliteStore implements Store {
 
   #connected(): Connection {
     this.#connection ??= open(this.#options);
+    this.#connection.files.check();
     return this.#connection;
   }
 
@@ -195,10 +198,10 @@ class SqliteStore implements Store {
 function open({ path, mode, busyTimeoutMs, mostPages }: SqliteOptions): Connection {
   const db = openDatabase(path, mode === 'read' ? 'read' : 'write', busyTimeoutMs);
   if (mostPages !== undefined) db.pragma(`max_page_count = ${String(mostPages)}`);
-  return connect(db);
+  return connect(db, path);
 }
 
-function connect(db: Sqlite): Connection {
+function connect(db: Sqlite, path: string): Connection {
   const sql = new Sql(db);
-  return { db, transaction: new SqliteTransaction(sql), settling: new SqliteSettling(sql) };
+  return { db, transaction: new SqliteTransaction(sql), settling: new SqliteSettling(sql), files: new OpenedFiles(path) };
 }

@@ -1,8 +1,9 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import Database from 'better-sqlite3';
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readFileSync, renameSync, statSync, truncateSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { KeyctlError } from '../../../src/domain/error.ts';
 import { openStore } from '../../../src/stores/open-store.ts';
 import { openSqliteStore } from '../../../src/stores/sqlite/store.ts';
 import { APPLICATION_ID, SCHEMA_VERSION } from '../../../src/stores/sqlite/schema.ts';
@@ -44,7 +45,9 @@ describe('the file of a store', () => {
     expect(db.pragma('journal_mode', { simple: true })).toBe('wal');
     expect(db.pragma('application_id', { simple: true })).toBe(APPLICATION_ID);
     db.close();
-    await expect(store.write((tx) => tx.accounts.setTier(99, 0, 'free', 0))).rejects.toThrow();
+    await expect(store.write((tx) => tx.accounts.setTier(99, 0, 'free', 0))).rejects.toMatchObject({
+      code: 'SQLITE_CONSTRAINT_FOREIGNKEY',
+    });
     await store.close();
   });
 
@@ -85,7 +88,7 @@ describe('a file that cannot be used is refused, with what to do, and not change
   }
 
   test('none', async () => {
-    expect(await refusal('read')).toMatchObject({ code: 'store_missing', message: expect.stringContaining(path) as string });
+    expect(await refusal('read')).toMatchObject({ code: 'store_missing', message: expect.stringContaining(path) as unknown });
     expect(await refusal('write')).toMatchObject({ code: 'store_missing' });
     expect(existsSync(path)).toBe(false);
   });
@@ -214,5 +217,33 @@ describe('another process at the same file', () => {
     expect(admitted).toBe(30);
     await store.close();
     await other.close();
+  });
+});
+
+describe('a file that changes under an open store', () => {
+  test.each(['removed', 'replaced', 'without its log'])('%s: nothing is admitted any more, until the old one is back', async (how) => {
+    const { store } = await open('create');
+    const request = requestBy(await addKey(store, await addAccount(store, 'acme')));
+    expect(await store.settle([request])).toMatchObject([{ code: 'ok' }]);
+    const moved = how === 'without its log' ? `${path}-wal` : path;
+    renameSync(moved, `${path}.away`);
+    if (how === 'replaced') copyFileSync(`${path}.away`, path);
+    await expect(store.settle([request])).rejects.toMatchObject({ name: 'KeyctlError', code: 'failed' });
+    await expect(store.read((tx) => tx.config.prefixes())).rejects.toMatchObject({ code: 'failed' });
+    if (how === 'replaced') unlinkSync(path);
+    renameSync(`${path}.away`, moved);
+    expect(await store.settle([request])).toMatchObject([{ code: 'ok' }]);
+    await store.close();
+  });
+
+  test('overwritten: the failure is told as what it is', async () => {
+    const { store } = await open('create');
+    const request = requestBy(await addKey(store, await addAccount(store, 'acme')));
+    const other = new Database(path);
+    other.pragma('wal_checkpoint(TRUNCATE)');
+    other.close();
+    writeFileSync(path, Buffer.alloc(statSync(path).size, 'Z'), { flag: 'r+' });
+    await expect(store.settle([request])).rejects.toBeInstanceOf(KeyctlError);
+    await store.close();
   });
 });

@@ -1,0 +1,34 @@
+import { statSync } from 'node:fs';
+import { KeyctlError } from '../../domain/error.ts';
+
+/**
+ * The very files that a connection has open. SQLite goes on with a file that was removed or replaced: what is committed there is
+ * gone with the process, and what other processes do at that path (a key disabled, a backup restored) is not seen.
+ */
+export class OpenedFiles {
+  readonly #path: string;
+  readonly #store: string | null;
+  /** A connection that only reads may have none. */
+  readonly #log: string | null;
+
+  /** To be made while the connection is open, and has read. */
+  constructor(path: string) {
+    this.#path = path;
+    this.#store = identityOf(path);
+    this.#log = identityOf(`${path}-wal`);
+  }
+
+  /** Throws `failed` when other files stand there by now, or none. The connection stays: closing it is what may save its log. */
+  check(): void {
+    const log = this.#log === null ? null : identityOf(`${this.#path}-wal`);
+    if (identityOf(this.#path) === this.#store && log === this.#log) return;
+    throw new KeyctlError('failed', `The files of the store at ${this.#path} were removed or replaced while it was open.`, {
+      hint: 'Stop every keyctl, look at what stands at that path, and start again.',
+    });
+  }
+}
+
+function identityOf(path: string): string | null {
+  const found = statSync(path, { throwIfNoEntry: false });
+  return found === undefined ? null : `${String(found.dev)} ${String(found.ino)}`;
+}
