@@ -10,6 +10,8 @@ interface Waiting {
 
 /** The acts of a store on a thread of its own. A thread that dies fails whatever waits for it, and everything after. */
 export interface ThreadedActs extends ServedActs {
+  /** Resolves with the reason when the thread has ended. Nothing brings it back: who serves with it has to end as well. */
+  readonly ended: Promise<Error>;
   close(): Promise<void>;
 }
 
@@ -24,11 +26,16 @@ export async function startThreadedActs(data: ThreadData): Promise<ThreadedActs>
 class StoreThread implements ThreadedActs {
   readonly #worker: Worker;
   readonly #waiting = new Map<number, Waiting>();
+  readonly ended: Promise<Error>;
   #next = 1;
   #dead: unknown = null;
+  #end: (reason: Error) => void = () => undefined;
 
   constructor(worker: Worker) {
     this.#worker = worker;
+    this.ended = new Promise((resolve) => {
+      this.#end = resolve;
+    });
     worker.on('message', (answer: Answer) => {
       this.#answered(answer);
     });
@@ -45,7 +52,7 @@ class StoreThread implements ThreadedActs {
   }
 
   settle: ServedActs['settle'] = (requests) => this.#order((id) => ({ id, act: 'settle', argument: requests }));
-  refund: ServedActs['refund'] = (number) => this.#order((id) => ({ id, act: 'refund', argument: number }));
+  refund: ServedActs['refund'] = (numbers) => this.#order((id) => ({ id, act: 'refund', argument: numbers }));
   addDenials: ServedActs['addDenials'] = (denials) => this.#order((id) => ({ id, act: 'addDenials', argument: denials }));
   fold: ServedActs['fold'] = (limit) => this.#order((id) => ({ id, act: 'fold', argument: limit }));
 
@@ -80,6 +87,7 @@ class StoreThread implements ThreadedActs {
     this.#dead ??= error;
     for (const { reject } of this.#waiting.values()) reject(failureOf(error));
     this.#waiting.clear();
+    this.#end(failureOf(this.#dead));
   }
 }
 

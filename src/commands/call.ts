@@ -32,8 +32,8 @@ export interface Call {
   readonly actor: Actor;
   /** Opens the store once; closed by the caller of the command. `create` makes a missing one and says where on stderr. */
   openStore(mode: StoreMode, busyTimeoutMs?: number): Promise<Store>;
-  /** What `serve` writes, on a thread of its own with its own connection to the store. */
-  startActs(busyTimeoutMs: number): Promise<ServedActs>;
+  /** What `serve` writes, on a thread of its own with its own connection to the store. `ended` resolves when that thread is no more. */
+  startActs(busyTimeoutMs: number): Promise<ServedActs & { readonly ended: Promise<Error> }>;
   /** Moves the store to the newest schema, or says what that would do; nothing else opens a store that is older. */
   upgradeStore(choice: Omit<UpgradeChoice, 'actor'>): Promise<StoreUpgrade>;
   /** Where the store is or would be. */

@@ -1,3 +1,4 @@
+import { KeyctlError } from '../domain/error.ts';
 import type { Logger } from '../http/options.ts';
 import type { Output } from '../terminal/output.ts';
 import { collect, flag, type CommandModule } from './call.ts';
@@ -37,8 +38,10 @@ export const command: CommandModule = {
     try {
       if (flag(options, 'firstKey')) await makeFirstKey(call, store, server.address, settings);
       if (call.out.talksToPerson) call.out.note(`Serving on ${server.address} with the store at ${store.location}. Ctrl-C stops it.`);
-      const signal = await stopRequested;
-      if (call.out.talksToPerson) call.out.note(`${signal}: finishing what is in flight.`);
+      const end = await Promise.race([stopRequested, acts.ended]);
+      // Answering 503 for ever helps nobody; whoever watches over the process starts it again.
+      if (end instanceof Error) throw new KeyctlError('failed', 'The thread that writes the store has ended.', { cause: end });
+      if (call.out.talksToPerson) call.out.note(`${end}: finishing what is in flight.`);
     } finally {
       await server.stop();
     }

@@ -13,7 +13,7 @@ import { hasHeader, headerValues } from './request-headers.ts';
  */
 export type Admission = 'anyone' | 'guarded' | 'caller';
 
-const FORWARDED = new Set(['forwarded', 'via', 'origin']);
+const FORWARDED = new Set(['forwarded', 'via', 'origin', 'x-real-ip']);
 
 export class Access {
   readonly #options: ServeOptions;
@@ -28,7 +28,12 @@ export class Access {
 
   /** True if the request may go on; else it has been answered. */
   admits(exchange: Exchange, admission: Admission): boolean {
-    if (admission === 'anyone') return true;
+    const admitted = admission === 'anyone' || this.#passes(exchange, admission);
+    if (!admitted) exchange.ignoreBody();
+    return admitted;
+  }
+
+  #passes(exchange: Exchange, admission: Admission): boolean {
     if (!this.#allowedPeer(exchange)) {
       sendProblem(exchange, 'forbidden', 'This address may not use the verification service.');
       return false;
@@ -63,9 +68,12 @@ export class Access {
     const peer = peerOf(req, this.#options.socket !== null);
     if (peer.kind === 'address' && (peer.ip === null || !isLoopbackAddress(peer.ip)))
       return 'Only a program on the same host may use this route.';
-    const hosts = [req.headers.host ?? '', ...(target.authority === null ? [] : [target.authority])];
-    if (!hosts.every(isLoopbackHost)) return 'Address the server by a loopback host, such as 127.0.0.1, or give it a token.';
-    if (hasHeader(req.rawHeaders, (name) => FORWARDED.has(name) || name.startsWith('x-forwarded-'))) {
+    const named = headerValues(req.rawHeaders, 'host');
+    const hosts = target.authority === null ? named : [...named, target.authority];
+    if (hosts.length === 0 || !hosts.every(isLoopbackHost))
+      return 'Address the server by a loopback host, such as 127.0.0.1, or give it a token.';
+    // nginx says nothing of itself unless it is told to, but speaks HTTP/1.0 to what is behind it, which programs do not any more.
+    if (req.httpVersion === '1.0' || hasHeader(req.rawHeaders, (name) => FORWARDED.has(name) || name.startsWith('x-forwarded-'))) {
       return 'The request came through a proxy or from a web page; give the server a token to allow that.';
     }
     return exchange.hasBody && !isJson(exchange) ? 'Send JSON, with Content-Type: application/json.' : null;

@@ -1,12 +1,12 @@
 import { KeyctlError } from '../domain/error.ts';
 import { VERDICT_MESSAGE, anonymousVerdict } from '../domain/verdict.ts';
-import type { ServedActs } from '../operations/served-acts.ts';
 import type { Access } from './access.ts';
 import type { Exchange } from './exchange.ts';
 import type { Metrics } from './metrics.ts';
 import { PROBLEM_OF_ERROR, sendProblem } from './problem.ts';
 import { answerQuestion } from './question.ts';
 import { answerRefund } from './refund.ts';
+import type { RefundQueue } from './refund-queue.ts';
 import { headerValues } from './request-headers.ts';
 import { serviceInPath } from './request-target.ts';
 import { ROUTES, routeOf, type RouteName } from './routes.ts';
@@ -14,7 +14,7 @@ import { answerSelf, type SelfDeps } from './self.ts';
 import { Verify, sendVerdict } from './verify.ts';
 
 export interface EndpointDeps extends SelfDeps {
-  readonly acts: ServedActs;
+  readonly refunds: RefundQueue;
   readonly access: Access;
   readonly metrics: Metrics;
   /** The document at /openapi.json. */
@@ -46,11 +46,13 @@ export class Endpoint {
     }
   }
 
-  /** RFC 9112, section 3.2: an HTTP/1.1 request names its host, once. */
+  /** The parser takes other versions too. RFC 9112, section 3.2: an HTTP/1.1 request names its host, once. */
   #wellFormed(exchange: Exchange): boolean {
     const { req } = exchange;
-    if (req.httpVersion !== '1.1' || headerValues(req.rawHeaders, 'host').length === 1) return true;
-    sendProblem(exchange, 'bad_request', 'Send exactly one Host header.');
+    const spoken = req.httpVersion === '1.1' || req.httpVersion === '1.0';
+    if (spoken && (req.httpVersion === '1.0' || headerValues(req.rawHeaders, 'host').length === 1)) return true;
+    exchange.ignoreBody();
+    sendProblem(exchange, 'bad_request', spoken ? 'Send exactly one Host header.' : 'Send HTTP/1.1.');
     return false;
   }
 
@@ -75,13 +77,13 @@ export class Endpoint {
   }
 
   async #answer(exchange: Exchange, name: Exclude<RouteName, 'verify'>, parameter: string): Promise<void> {
-    const { store, acts, metrics, openapi, stopping } = this.#deps;
+    const { store, refunds, metrics, openapi, stopping } = this.#deps;
     switch (name) {
       case 'question':
         await answerQuestion(exchange, this.#deps);
         return;
       case 'refund':
-        await answerRefund(exchange, acts, parameter);
+        await answerRefund(exchange, refunds, parameter);
         return;
       case 'self':
         await answerSelf(exchange, this.#deps);

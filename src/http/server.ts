@@ -15,6 +15,7 @@ import { Metrics } from './metrics.ts';
 import { openApiDocument } from './openapi.ts';
 import { checkServeOptions, type After, type Patience, type RunningServer, type ServeOptions, type ServerDeps } from './options.ts';
 import { Outage, describeError } from './outage.ts';
+import { RefundQueue } from './refund-queue.ts';
 import { checkAgainstCatalogue } from './start-checks.ts';
 import { Verification } from './verification.ts';
 
@@ -92,7 +93,7 @@ function assemble(options: ServeOptions, deps: ServerDeps, acts: ServedActs, cat
   const endpoint = new Endpoint({
     options,
     store,
-    acts,
+    refunds: new RefundQueue((numbers) => acts.refund(numbers)),
     clock,
     catalogue,
     verification,
@@ -140,12 +141,18 @@ function httpServer(endpoint: Endpoint, patience: Patience) {
     requireHostHeader: false,
   });
   server.maxConnections = MOST_CONNECTIONS;
+  // SECURITY: Node drops the headers beyond its thousandth in silence, and what a proxy appends comes last: its X-Forwarded-For, its Via.
+  // Their size is limited, so that their number is.
+  server.maxHeadersCount = 0;
+  // Who has sent all that there is to say may still listen: without this Node hangs up on a request that is charged already.
+  Object.assign(server, { httpAllowHalfOpen: true });
   const connections = new Connections(server);
   const take = (req: IncomingMessage, res: ServerResponse): void => {
     if (connections.begin(req, res)) endpoint.handle(new Exchange(req, res, connections));
   };
   server.on('request', take);
   server.on('checkContinue', take);
+  server.on('checkExpectation', take);
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
     if (error.code === 'ECONNRESET') socket.destroy();
     else connections.break(socket, farewell(error.code));

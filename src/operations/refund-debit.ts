@@ -1,5 +1,5 @@
 import { REFUND_WINDOW_MS, debitId, type DebitNumber } from '../domain/debit.ts';
-import { KeyctlError } from '../domain/error.ts';
+import { KeyctlError, type ErrorCode } from '../domain/error.ts';
 import type { Actor, Debit, Store, WriteTransaction } from '../domain/store.ts';
 import { dayOf, formatInstant, type Instant } from '../domain/utc-day.ts';
 
@@ -18,25 +18,50 @@ export interface Refund {
  * Throws `not_found`, or over HTTP `refund_window_closed` when the debit is older than 24 hours.
  */
 export function refundDebit(store: Store, number: DebitNumber, by: RefundBy): Promise<Refund> {
+  return store.write((tx, now) => refund(tx, now, number, by));
+}
+
+/** What became of one refund among several: the debit as it stands now, or why it was refused. */
+export type RefundOutcome = { readonly debit: Debit } | { readonly debit: null; readonly code: ErrorCode; readonly message: string };
+
+/** Gives debits back as traffic, in one transaction, each as if it were alone; the outcomes come in the order of the numbers. */
+export function refundDebits(store: Store, numbers: readonly DebitNumber[]): Promise<readonly RefundOutcome[]> {
   return store.write(async (tx, now) => {
-    const debit = await tx.debits.byNumber(number);
-    if (debit === null) {
-      throw new KeyctlError('not_found', 'There is no such debit.', {
-        hint: 'Debits are kept for 35 days unless configured; see: keyctl debits',
-      });
-    }
-    if (debit.refundedAt !== null) return { debit, alreadyRefunded: true };
-    if (by.kind === 'http' && now - debit.at > REFUND_WINDOW_MS) {
-      throw new KeyctlError('refund_window_closed', 'The debit is older than 24 hours.', {
-        hint: 'An operator can still run: keyctl refund',
-      });
-    }
-    await lowerSpending(tx, debit);
-    await lowerCapSpending(tx, debit);
-    await tx.debits.refund(debit, now);
-    if (by.kind === 'shell') await audit(tx, debit, by, now);
-    return { debit: { ...debit, refundedAt: now }, alreadyRefunded: false };
+    const outcomes: RefundOutcome[] = [];
+    for (const number of numbers) outcomes.push(await outcomeOf(tx, now, number));
+    return outcomes;
   });
+}
+
+/** A refund that is refused has written nothing; any other failure is the transaction's. */
+async function outcomeOf(tx: WriteTransaction, now: Instant, number: DebitNumber): Promise<RefundOutcome> {
+  try {
+    const { debit } = await refund(tx, now, number, { kind: 'http' });
+    return { debit };
+  } catch (error) {
+    if (!(error instanceof KeyctlError)) throw error;
+    return { debit: null, code: error.code, message: error.message };
+  }
+}
+
+async function refund(tx: WriteTransaction, now: Instant, number: DebitNumber, by: RefundBy): Promise<Refund> {
+  const debit = await tx.debits.byNumber(number);
+  if (debit === null) {
+    throw new KeyctlError('not_found', 'There is no such debit.', {
+      hint: 'Debits are kept for 35 days unless configured; see: keyctl debits',
+    });
+  }
+  if (debit.refundedAt !== null) return { debit, alreadyRefunded: true };
+  if (by.kind === 'http' && now - debit.at > REFUND_WINDOW_MS) {
+    throw new KeyctlError('refund_window_closed', 'The debit is older than 24 hours.', {
+      hint: 'An operator can still run: keyctl refund',
+    });
+  }
+  await lowerSpending(tx, debit);
+  await lowerCapSpending(tx, debit);
+  await tx.debits.refund(debit, now);
+  if (by.kind === 'shell') await audit(tx, debit, by, now);
+  return { debit: { ...debit, refundedAt: now }, alreadyRefunded: false };
 }
 
 /** The debit as JSON shows it, here and in `keyctl debits`: `account` is its name, `key` the key's id or null for a charge from the shell. */

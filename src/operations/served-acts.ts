@@ -2,7 +2,7 @@ import type { DebitNumber } from '../domain/debit.ts';
 import type { Request } from '../domain/decide.ts';
 import type { CountedDenial, Store } from '../domain/store.ts';
 import type { Verdict } from '../domain/verdict.ts';
-import { refundDebit, type Refund } from './refund-debit.ts';
+import { refundDebits, type RefundOutcome } from './refund-debit.ts';
 
 /**
  * What the endpoint writes. Each is a transaction that waits for the disk, so that they can run on a thread of their own,
@@ -10,8 +10,8 @@ import { refundDebit, type Refund } from './refund-debit.ts';
  */
 export interface ServedActs {
   settle(requests: readonly Request[]): Promise<readonly Verdict[]>;
-  /** See `refundDebit`, as traffic. */
-  refund(number: DebitNumber): Promise<Refund>;
+  /** See `refundDebits`. */
+  refund(numbers: readonly DebitNumber[]): Promise<readonly RefundOutcome[]>;
   addDenials(denials: readonly CountedDenial[]): Promise<void>;
   /** Folds at most `limit` debits into usage, and returns how many there were. */
   fold(limit: number): Promise<number>;
@@ -21,7 +21,7 @@ export interface ServedActs {
 export function servedActs(store: Store): ServedActs {
   return {
     settle: (requests) => store.settle(requests),
-    refund: (number) => refundDebit(store, number, { kind: 'http' }),
+    refund: (numbers) => refundDebits(store, numbers),
     addDenials: (denials) => store.write((tx) => tx.usage.addDenials(denials)),
     fold: (limit) => store.write((tx) => tx.usage.fold(limit)),
   };

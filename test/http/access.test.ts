@@ -42,6 +42,7 @@ describe('on loopback without a token', () => {
     ['X-Forwarded-Anything', ''],
     ['x-forwarded-proto', 'https'],
     ['Via', '1.1 proxy'],
+    ['X-Real-IP', '203.0.113.9'],
     ['Origin', 'https://evil.example'],
     ['Origin', 'null'],
   ])('what came through a proxy or from a web page is refused: %s: %s', async (name, value) => {
@@ -73,6 +74,15 @@ describe('on loopback without a token', () => {
     const head = 'HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n';
     expect(await served.raw(`GET http://evil.example/metrics ${head}`)).toMatch(/^HTTP\/1\.1 403 /);
     expect(await served.raw(`GET http://127.0.0.1:80/metrics ${head}`)).toMatch(/^HTTP\/1\.1 200 /);
+  });
+
+  test('every Host counts where there may be two, and HTTP/1.0 is what nginx speaks to what is behind it', async () => {
+    await serve();
+    const two = 'Host: localhost\r\nHost: evil.example\r\nConnection: close\r\n\r\n';
+    for (const version of ['1.0', '1.1']) expect(await served.raw(`GET /metrics HTTP/${version}\r\n${two}`)).toMatch(/^HTTP\/1\.1 40[03] /);
+    expect(await served.raw('GET /metrics HTTP/1.0\r\nHost: localhost\r\n\r\n')).toMatch(/^HTTP\/1\.1 403 /);
+    expect(await served.raw('GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n')).toMatch(/^HTTP\/1\.1 200 /);
+    expect(await served.raw('GET /healthz HTTP/1.0\r\n\r\n')).toMatch(/^HTTP\/1\.1 200 /);
   });
 
   test('a body that is no JSON is refused, as a web page would send it', async () => {

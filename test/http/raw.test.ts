@@ -55,6 +55,37 @@ describe('headers', () => {
     expect(await served.debits()).toHaveLength(0);
   });
 
+  test('are all read, however many: what a proxy appends behind a thousand others still counts', async () => {
+    await serve({ trustProxy: ['127.0.0.1'] });
+    const { apiKey } = await served.key();
+    const bound = await served.key({ allowedIps: ['203.0.113.9/32'] });
+    const many = Array.from({ length: 1_500 }, () => 'a:');
+    const close = 'Connection: close';
+    const twice = await served.raw(head('/verify', `X-API-Key: ${apiKey}`, ...many, `X-API-Key: ${apiKey}`, close));
+    expect(twice).toContain('X-Keyctl-Code: missing_api_key');
+    const lied = ['X-Forwarded-For: 203.0.113.9', ...many, 'X-Forwarded-For: 198.51.100.7'];
+    expect(await served.raw(head('/verify', `X-API-Key: ${bound.apiKey}`, ...lied, close))).toContain('X-Keyctl-Code: ip_not_allowed');
+    expect(await served.debits()).toHaveLength(0);
+    const local = ['GET /metrics HTTP/1.1', 'Host: localhost', ...many, 'Via: 1.1 proxy', close, '', ''].join('\r\n');
+    expect(await served.raw(local)).toMatch(/^HTTP\/1\.1 403 /);
+  });
+
+  test('that expect what nobody knows are answered like any other', async () => {
+    await serve();
+    const { apiKey } = await served.key();
+    const answer = await served.raw(head('/verify', `X-API-Key: ${apiKey}`, 'Expect: the unexpected', 'Connection: close'));
+    expect(answer).toMatch(/^HTTP\/1\.1 200 [^]*X-Keyctl-Code: ok/);
+  });
+
+  test('of another version are 400 and not charged', async () => {
+    await serve();
+    const { apiKey } = await served.key();
+    const answer = await served.raw(`GET /verify HTTP/2.0\r\nX-API-Key: ${apiKey}\r\n${CLOSE}\r\n`);
+    expect(answer).toMatch(/^HTTP\/1\.1 400 [^]*X-Keyctl-Code: bad_request/);
+    expect(await served.raw('GET /verify\r\n\r\n')).toMatch(/^HTTP\/1\.1 400 /);
+    expect(await served.debits()).toHaveLength(0);
+  });
+
   test('a key of 9,000 characters, or in latin-1, is malformed', async () => {
     await serve();
     for (const apiKey of ['x'.repeat(9_000), 'kc_prod_\xe9\xff']) {
@@ -245,6 +276,40 @@ describe('a body on /verify', () => {
     expect(sent).toBeLessThan(20_000_000);
     expect(await served.debits()).toHaveLength(1);
   });
+});
+
+test.each([
+  ['by the rules of access', 'POST /v1/verify HTTP/1.1\r\nHost: api.example'],
+  ['for want of a Host', 'POST /verify HTTP/1.1'],
+])('a body of a request that is refused %s is cut off after 64 KiB too', async (_, start) => {
+  await serve();
+  const wire = served.connect();
+  wire.write(`${start}\r\nTransfer-Encoding: chunked\r\n\r\n`);
+  const chunk = `4000\r\n${'x'.repeat(16_384)}\r\n`;
+  let sent = 0;
+  while (!wire.socket.closed && sent < 50_000_000) {
+    if (wire.socket.writable && wire.socket.writableLength === 0) {
+      wire.write(chunk);
+      sent += 16_384;
+    }
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  expect(wire.socket.closed).toBe(true);
+});
+
+test('a client that has closed its own half still gets its answer', async () => {
+  const { opened, open } = gate();
+  await serve({ behind: (store) => replaced(store, { settle: (requests) => opened.then(() => store.settle(requests)) }) });
+  const { apiKey } = await served.key();
+  const wire = served.connect();
+  wire.write(head('/verify', `X-API-Key: ${apiKey}`).repeat(2));
+  wire.socket.end();
+  // Two round trips later the server has seen that nothing more comes.
+  for (let trips = 0; trips < 2; trips += 1) await served.ask('/healthz');
+  open();
+  await wire.closed();
+  expect(wire.statuses).toEqual(['200', '200']);
+  expect(await served.debits()).toHaveLength(2);
 });
 
 test('a thousand idle connections keep nobody out', async () => {

@@ -1,10 +1,11 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
-import { debitId } from '../../src/domain/debit.ts';
+import { debitId, parseDebitId } from '../../src/domain/debit.ts';
 import { KeyctlError } from '../../src/domain/error.ts';
 import { debit as debitSchema, problem } from '../../src/http/schemas.ts';
-import { refundDebit } from '../../src/operations/refund-debit.ts';
+import { refundDebit, refundDebits } from '../../src/operations/refund-debit.ts';
 import { ACTOR } from '../harness.ts';
-import { Served, createAccount, json, type Answer, type ServedOptions } from './served.ts';
+import { RefundQueue } from '../../src/http/refund-queue.ts';
+import { Served, createAccount, gate, json, replaced, settled, type Answer, type ServedOptions } from './served.ts';
 
 let served: Served;
 
@@ -27,6 +28,67 @@ async function charge(apiKey: string): Promise<string> {
   expect(answer.status).toBe(200);
   return String(answer.headers['x-keyctl-debit-id']);
 }
+
+function codeOf(error: unknown): unknown {
+  return error instanceof KeyctlError ? error.code : error;
+}
+
+describe('many refunds at once', () => {
+  test('share transactions, and each gets its own answer', async () => {
+    await serve();
+    const accountRef = await createAccount(served.store, 'acme', 100_000);
+    const { apiKey } = await served.key({ accountRef });
+    const late = await charge(apiKey);
+    served.clock.now += 24 * HOUR + 1;
+    const ids: string[] = [];
+    for (let count = 0; count < 60; count += 1) ids.push(await charge(apiKey));
+    let transactions = 0;
+    const queue = new RefundQueue((numbers) => {
+      transactions += 1;
+      return refundDebits(served.store, numbers);
+    });
+    const asked = [...ids, late, 'deb_1', ...ids.slice(0, 10)];
+    const outcomes = await Promise.allSettled(asked.map((id) => queue.submit(parseDebitId(id) ?? 0)));
+    const told = outcomes.map((outcome) => (outcome.status === 'fulfilled' ? outcome.value.refundedAt : codeOf(outcome.reason)));
+    const given = served.clock.now;
+    expect(told).toEqual([...ids.map(() => given), 'refund_window_closed', 'not_found', ...ids.slice(0, 10).map(() => given)]);
+    expect(transactions).toBe(2);
+    expect(await served.spent('acme')).toBe(0);
+  });
+
+  test('that fail together are 503, and can be repeated', async () => {
+    let broken = true;
+    await serve({
+      behind: (store) => replaced(store, { write: (act) => (broken ? Promise.reject(new Error('disk')) : store.write(act)) }),
+    });
+    const { apiKey } = await served.key();
+    const ids = [await charge(apiKey), await charge(apiKey)];
+    expect((await Promise.all(ids.map(refund))).map(({ status }) => status)).toEqual([503, 503]);
+    broken = false;
+    expect((await Promise.all(ids.map(refund))).map(({ status }) => status)).toEqual([200, 200]);
+    expect(await served.spent()).toBe(0);
+  });
+
+  test('wait in a bounded number, 64 of them in a transaction and one transaction at a time', async () => {
+    const { opened, open } = gate();
+    const sizes: number[] = [];
+    const queue = new RefundQueue(async (numbers) => {
+      sizes.push(numbers.length);
+      await opened;
+      return numbers.map(() => ({ debit: null, code: 'not_found', message: 'none' }));
+    });
+    const codes: unknown[] = [];
+    const told = Array.from({ length: 4_097 }, (_, number) => queue.submit(number).catch((error: unknown) => codes.push(codeOf(error))));
+    await settled(() => codes.length > 0);
+    expect(codes).toEqual(['store_busy']);
+    await settled(() => sizes.length > 0);
+    expect(sizes).toEqual([64]);
+    open();
+    await Promise.all(told);
+    expect(codes).toHaveLength(4_097);
+    expect(new Set(sizes)).toEqual(new Set([64]));
+  });
+});
 
 describe('a refund over HTTP', () => {
   test('gives the credits back, once, and answers the same again', async () => {
