@@ -10,9 +10,6 @@ import { flag, option, readSecret, wholeNumber, type Call, type CommandModule } 
 import { follow } from './follow.ts';
 import { readMoment } from './moment.ts';
 
-/** On a terminal older entries scroll away unread. */
-const MOST_ON_TERMINAL = 100;
-
 type Options = Readonly<Record<string, unknown>>;
 
 export const command: CommandModule = {
@@ -23,7 +20,7 @@ export const command: CommandModule = {
       .option('--target <target>', 'only what was done to this: a name, an id, or - for the key whose secret comes on stdin')
       .option('--since <when>', 'not before 1h or 7d ago, a date or a time')
       .option('--until <when>', 'only before')
-      .option('--limit <n>', `at most so many (${String(MOST_ON_TERMINAL)} on a terminal); with --follow, so many past ones first`)
+      .option('--limit <n>', 'at most so many; with --follow, so many past ones first')
       .option('--follow', 'show entries as they come; stop with Ctrl-C'),
 
   run: async (call, _, options) => {
@@ -39,7 +36,7 @@ export const command: CommandModule = {
       const shown = { json: auditJson, columns: columns(call.context.clock()) };
       await follow(call, { ...shown, rows: (pause) => followAudit(store, filter, most ?? 0, pause) });
     } else {
-      await list(call, store, filter, most ?? (call.out.isTerminal ? MOST_ON_TERMINAL : Infinity));
+      await list(call, store, filter, most ?? Infinity);
     }
     return undefined;
   },

@@ -28,6 +28,9 @@ export const command: CommandModule = {
     const search = option(options, 'search');
     const limit = option(options, 'limit');
     const most = limit === undefined ? Infinity : wholeNumber('--limit', limit, 1, 1_000_000_000);
+    const isNarrowed =
+      (status !== 'not-deleted' && status !== undefined) ||
+      ['account', 'env', 'search', 'unusedSince'].some((name) => option(options, name) !== undefined);
     const store = await call.openStore('read');
     const filter = await store.read(async (tx): Promise<KeyFilter> => {
       const account = option(options, 'account');
@@ -47,7 +50,9 @@ export const command: CommandModule = {
       fields: KEY_FIELDS,
       columns: columns(now),
       total: async () => Math.min(most, await store.read((tx) => tx.keys.count(filter))),
-      empty: 'No keys. Create one with: keyctl create --name prod',
+      empty: isNarrowed
+        ? 'No key is like that. See all with: keyctl list --status all'
+        : 'No keys. Create one with: keyctl create --name prod',
     });
     return undefined;
   },

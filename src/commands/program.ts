@@ -105,7 +105,7 @@ function shieldNegative(argument: string): string {
 function translate(error: CommanderError, program: Command, argv: readonly string[]): number {
   if (error.exitCode === 0) return 0;
   const path = calledEntry(argv)?.path;
-  const help = `keyctl ${path === undefined ? '' : `${path} `}--help`;
+  const help = path === undefined ? nounHelp(program, argv) : `keyctl ${path} --help`;
   const suggestion = /\(Did you mean (.+?)\?\)/s.exec(error.message)?.[1];
   const hint = suggestion === undefined ? `See: ${help}` : `Did you mean ${suggestion}? See: ${help}`;
   switch (error.code) {
@@ -122,12 +122,13 @@ function translate(error: CommanderError, program: Command, argv: readonly strin
       // These name only what the command itself declares.
       throw usageError(`${capitalised(error.message.replace(/^error: /, ''))}.`, hint);
     case 'commander.help':
-      throw usageError(path === undefined ? 'A command is missing.' : 'A subcommand is missing.', `See: ${nounHelp(program, argv)}`);
+      throw usageError('A command is missing.', `See: ${help}`);
     default:
       throw new KeyctlError('usage', 'The arguments cannot be understood.', { hint, cause: error });
   }
 }
 
+/** The help of the noun that was called without a verb, or with one that it does not have; else that of all. */
 function nounHelp(program: Command, argv: readonly string[]): string {
   const noun = program.commands.find((command) => command.name() === positionals(argv)[0]);
   return `keyctl ${noun === undefined ? '' : `${noun.name()} `}--help`;

@@ -58,6 +58,6 @@ function describe(report: ResetReport, dryRun: boolean): string {
     `${day}: ${grouped(accounts)} ${accounts === 1 ? 'account has' : 'accounts have'} ${grouped(creditsGranted)} credits for the day.`,
     closed,
     ...changes,
-    `Pruned${dryRun ? ' would be' : ''}: ${grouped(debits)} debits, ${grouped(usage)} rows of usage, ${grouped(requestIds)} request ids.`,
+    `${dryRun ? 'Would be pruned' : 'Pruned'}: ${grouped(debits)} debits, ${grouped(usage)} rows of usage, ${grouped(requestIds)} request ids.`,
   ].join('\n');
 }

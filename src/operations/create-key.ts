@@ -75,7 +75,7 @@ export function blankKey(account: Account, apiKey: string, now: Instant, randomB
 export async function checkKeyNameFree(tx: WriteTransaction, account: Account, name: string): Promise<void> {
   if ((await tx.keys.liveByName(name, account.ref)).length === 0) return;
   throw new KeyctlError('already_exists', `The account ${account.name} has a key named ${JSON.stringify(name)} already.`, {
-    hint: 'Choose another name, or rotate that key: keyctl rotate',
+    hint: 'Choose another name, or replace that key: keyctl rotate <key> --grace 24h',
   });
 }
 

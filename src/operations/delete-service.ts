@@ -26,12 +26,12 @@ async function checkUnused(tx: WriteTransaction, name: string): Promise<void> {
   const keys = await tx.keys.countNamingService(name);
   if (keys > 0) {
     throw new KeyctlError('conflict', `${keys === 1 ? 'A key may' : `${String(keys)} keys may`} call ${name} and name it.`, {
-      hint: 'Change their --service first: keyctl edit',
+      hint: 'Change their services first: keyctl edit <key> --any-service, or --service for each that stays',
     });
   }
   if ((await tx.tiers.countNamingService(name)) > 0) {
     throw new KeyctlError('conflict', `A tier has a limit for ${name}.`, {
-      hint: `Remove it first: keyctl tier edit --limit ${name}=none`,
+      hint: `Remove it first: keyctl tier edit <tier> --limit ${name}=none; see: keyctl tier list`,
     });
   }
 }
