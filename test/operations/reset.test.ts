@@ -126,6 +126,7 @@ describe('reset', () => {
     clock.now = NOON + 3 * MS_PER_DAY;
     const [one, other] = await Promise.all([runReset(store), runReset(store)]);
     expect(one.daysClosed + other.daysClosed).toBe(3);
+    expect([one.alreadyDone, other.alreadyDone]).toEqual([false, false]);
     expect(one.creditsExpired + other.creditsExpired).toBe(3 * 701 * 100_000 - 100 * 200);
     const closed = await store.read((tx) => tx.credits.closedDays(TODAY));
     expect(closed.map(({ accounts, spent }) => [accounts, spent])).toEqual([
@@ -181,6 +182,26 @@ describe('reset', () => {
     expect(report.creditsExpired).toBe(105_000 + 200_000);
     expect(report.creditsGranted).toBe(100_000 + 300_000);
     expect(await store.read((tx) => tx.credits.closedDays(TODAY))).toMatchObject([{ accounts: 2, granted: 400_000, adjusted: -95_000 }]);
+  });
+
+  test('credits for a later day count when it comes, and are in its sums though the account stayed idle', async () => {
+    const { store, clock } = await noon();
+    await addAccount(store, 'acme');
+    await give(store, 'acme', 5_000, TODAY + 1);
+    await give(store, 'default', -40_000, TODAY + 1);
+    await store.write((tx) => tx.tiers.setCredits('free', TODAY + 1, 30_000));
+    clock.now = NOON + MS_PER_DAY;
+    // What was taken before the tier went down is more than the new allowance: the books begin at zero, not below it.
+    expect(await runReset(store)).toMatchObject({ daysClosed: 1, creditsGranted: 30_000 + 40_000 });
+    clock.now = NOON + 2 * MS_PER_DAY;
+    const preview = await previewReset(store, false);
+    expect(preview).toMatchObject({ daysClosed: 1, creditsExpired: 35_000, creditsGranted: 60_000 });
+    expect(await runReset(store)).toEqual(preview);
+    const closed = await store.read((tx) => tx.credits.closedDays(TODAY));
+    expect(closed.map(({ accounts, granted, adjusted }) => [accounts, granted, adjusted])).toEqual([
+      [0, 0, 0],
+      [2, 70_000, -35_000],
+    ]);
   });
 
   test('a refund on a closed day corrects its sums and adds to no other day', async () => {

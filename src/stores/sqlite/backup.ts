@@ -45,7 +45,8 @@ function syncFile(path: string): void {
 }
 
 function verifyCopy(db: Sqlite, target: string): void {
-  const copy = new Database(target, { readonly: true, fileMustExist: true });
+  // Not read-only: SQLite leaves the CHECK constraints of a read-only file out, and integrity_check would not look at them.
+  const copy = new Database(target, { fileMustExist: true });
   try {
     const sound = copy.pragma('integrity_check', { simple: true }) === 'ok';
     if (sound && copy.pragma('application_id', { simple: true }) === APPLICATION_ID && schemaVersion(copy) === schemaVersion(db)) return;

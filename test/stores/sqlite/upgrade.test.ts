@@ -153,6 +153,16 @@ describe('upgrading a store', () => {
     expect(versions()).toEqual([SCHEMA_VERSION]);
   });
 
+  test('a backup that proves unsound is none: it is taken away, and the store is not touched', async () => {
+    inFile(opened.path, (db) => {
+      db.pragma('ignore_check_constraints = ON');
+      db.exec("INSERT INTO running_days VALUES (1, 20000, 0, 0, 5, '{}')");
+    });
+    expect(await failureOf(upgrade([HARMLESS]))).toBe('store_damaged');
+    expect(backups()).toEqual([]);
+    expect(versions()).toEqual([SCHEMA_VERSION]);
+  });
+
   test('a store that is not there, or is none, is not made into one', async () => {
     const elsewhere = join(dirname(opened.path), 'other.db');
     expect(await failureOf(upgrade([HARMLESS], { path: elsewhere }))).toBe('store_missing');
