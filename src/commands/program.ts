@@ -149,7 +149,7 @@ export function positionals(argv: readonly string[]): string[] {
 }
 
 /** The entry that the arguments call: the longest path of the registry that they begin with. */
-export function calledEntry(argv: readonly string[]): Entry | undefined {
+function calledEntry(argv: readonly string[]): Entry | undefined {
   const [first, second] = positionals(argv);
   return REGISTRY.find((entry) => entry.path === `${first ?? ''} ${second ?? ''}`) ?? REGISTRY.find((entry) => entry.path === first);
 }

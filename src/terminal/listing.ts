@@ -3,7 +3,7 @@ import { fitColumns, GAP, widthOf } from './fit.ts';
 import type { Output, Shown } from './output.ts';
 
 /** How many rows a table shows on a terminal; a pipe gets them all. */
-export const TABLE_ROWS = 50;
+const TABLE_ROWS = 50;
 
 export interface Column<Row> {
   readonly header: string;

@@ -12,7 +12,7 @@ interface RunningRow extends Balance {
   readonly arrivals: string;
 }
 
-export function runningDay(sql: Sql, accountRef: Ref): RunningDay | null {
+function runningDay(sql: Sql, accountRef: Ref): RunningDay | null {
   const row = sql.get<RunningRow>(`SELECT ${BALANCE}, arrivals FROM running_days WHERE account_ref = ?`, accountRef);
   if (row === undefined) return null;
   const { arrivals, ...balance } = row;

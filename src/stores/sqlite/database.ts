@@ -8,9 +8,6 @@ import { APPLICATION_ID, SCHEMA_VERSION } from './schema.ts';
 export type Sqlite = Database.Database;
 export type Statement = Database.Statement;
 
-/** How long to wait for another process's write lock, in milliseconds. */
-export const SHELL_BUSY_TIMEOUT_MS = 10_000;
-
 /**
  * Opens an existing keyctl file. `read` opens it read-only. Throws `store_missing`, `store_foreign`, `store_newer`,
  * `store_older`, `store_damaged` or `store_read_only`.
