@@ -136,6 +136,16 @@ describe('reset', () => {
     ]);
   });
 
+  test('of two at once the one that finds nothing left says that it closed nothing, not that nothing was to be done', async () => {
+    const { store, clock } = await noon();
+    clock.now = NOON + MS_PER_DAY;
+    const reports = await Promise.all([runReset(store), runReset(store)]);
+    expect(reports.map(({ daysClosed, alreadyDone }) => [daysClosed, alreadyDone])).toEqual([
+      [1, false],
+      [0, false],
+    ]);
+  });
+
   test('one that broke off in the middle of a day is gone on with', async () => {
     const { store, clock } = await noon();
     for (let index = 0; index < 1_200; index += 1) await addAccount(store, `a${String(index)}`);
