@@ -42,7 +42,7 @@ export const command: CommandModule = {
     }
     const store = await call.openStore('read');
     const report = await reportUsage(store, { ...period, account, key: reference, service: option(options, 'service') });
-    if (report.hoursGone) out.warn(HOURS_GONE);
+    if (report.hoursGone) out.warn(report.by === 'hour' ? HOURS_GONE : ROUNDED);
     if (out.json) out.show(usageJson(report), () => '', USAGE_FIELDS);
     else if (csv) out.raw(usageCsv(report.rows));
     else await showReport(call, report);
@@ -51,6 +51,7 @@ export const command: CommandModule = {
 };
 
 const HOURS_GONE = 'Hours as old as that are not kept any more (keyctl config get keep-hourly-usage); days are: see --by day.';
+const ROUNDED = 'Hours as old as that are not kept any more (keyctl config get keep-hourly-usage), so that these are whole days.';
 
 function readPeriod(options: Options, now: Instant): WantedPeriod {
   const moment = (name: 'since' | 'until'): Instant | undefined => {

@@ -16,7 +16,7 @@ export interface UsagePeriod {
   readonly to: Instant;
   readonly by: UsageBucket;
   readonly table: 'hour' | 'day';
-  /** Hours this old are not kept any more, so that the period was rounded to days, or cannot be told by the hour. */
+  /** Hours this old are not kept any more: the period was rounded to whole days for it, or what is told by the hour is not whole. */
   readonly hoursGone: boolean;
 }
 
@@ -32,14 +32,16 @@ const MOST_ROWS = 10_000;
 export function usagePeriod(wanted: WantedPeriod, now: Instant, hoursKept: Instant): UsagePeriod {
   if (wanted.month !== undefined) {
     const { first, next } = wanted.month;
-    return checked(startOfDay(first), startOfDay(next), wanted.by ?? 'day', hoursKept);
+    return checked({ from: startOfDay(first), to: startOfDay(next) }, wanted.by ?? 'day', hoursKept);
   }
   const hourly = rounded(wanted, now, MS_PER_HOUR);
   const by = wanted.by ?? (hourly.to - hourly.from <= LONGEST_BY_HOUR_MS ? 'hour' : 'day');
   // What is older than the hours that are kept is known by the day only.
   const daily = by === 'day' || (by !== 'hour' && hourly.from < hoursKept);
-  const { from, to } = daily ? rounded(wanted, now, MS_PER_DAY) : hourly;
-  return checked(from, to, by, hoursKept);
+  if (!daily) return checked(hourly, by, hoursKept);
+  const days = rounded(wanted, now, MS_PER_DAY);
+  const isOther = days.from !== hourly.from || days.to !== hourly.to;
+  return { ...checked(days, by, hoursKept), hoursGone: by !== 'day' && isOther };
 }
 
 function rounded({ since, until }: WantedPeriod, now: Instant, unit: number): { from: Instant; to: Instant } {
@@ -47,7 +49,7 @@ function rounded({ since, until }: WantedPeriod, now: Instant, unit: number): { 
   return { from: down(since ?? startOfDay(dayOf(now))), to: until === undefined ? down(now) + unit : down(until) };
 }
 
-function checked(from: Instant, to: Instant, by: UsageBucket, hoursKept: Instant): UsagePeriod {
+function checked({ from, to }: { from: Instant; to: Instant }, by: UsageBucket, hoursKept: Instant): UsagePeriod {
   if (from >= to) {
     throw usageError(
       'The period is empty.',
@@ -62,5 +64,5 @@ function checked(from: Instant, to: Instant, by: UsageBucket, hoursKept: Instant
     );
   }
   const wholeDays = from % MS_PER_DAY === 0 && to % MS_PER_DAY === 0;
-  return { from, to, by, table: wholeDays && by !== 'hour' ? 'day' : 'hour', hoursGone: from < hoursKept && by !== 'day' };
+  return { from, to, by, table: wholeDays && by !== 'hour' ? 'day' : 'hour', hoursGone: by === 'hour' && from < hoursKept };
 }

@@ -78,6 +78,13 @@ describe('the period of a usage report', () => {
     expect(period({ month: '2026-01' })).toMatchObject({ hoursGone: false });
   });
 
+  test('whole days that are asked for lose nothing with the hours', () => {
+    expect(period({ month: '2026-01', by: 'account' })).toMatchObject({ table: 'day', hoursGone: false });
+    const days = { since: '2026-01-01T00:00:00.000Z', until: '2026-02-01T00:00:00.000Z' };
+    expect(period({ ...days, by: 'account' })).toMatchObject({ table: 'day', hoursGone: false });
+    expect(period({ month: '2026-01', by: 'hour' })).toMatchObject({ hoursGone: true });
+  });
+
   test.each([
     ['ends before it begins', { since: '2026-11-22T10:00:00.000Z', until: '2026-11-22T09:00:00.000Z' }],
     ['is empty once rounded', { since: '2026-11-22T10:10:00.000Z', until: '2026-11-22T10:50:00.000Z' }],
