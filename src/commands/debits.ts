@@ -26,7 +26,7 @@ function columnsAt(now: number): readonly Column<Debit>[] {
     { header: 'WHEN', person: ({ at }) => relative(at, now), script: ({ at }) => formatInstant(at) },
     { header: 'ACCOUNT', person: ({ account }) => account, script: ({ account }) => account },
     { header: 'KEY', person: ({ keyName }) => keyName ?? '-', script: ({ keyId }) => keyId ?? '' },
-    { header: 'SERVICE', person: ({ service }) => service, script: ({ service }) => service },
+    { header: 'SERVICE', spare: true, person: ({ service }) => service, script: ({ service }) => service },
     { header: 'COST', align: 'right', person: ({ cost }) => grouped(cost), script: ({ cost }) => String(cost) },
     {
       header: 'BALANCE AFTER',
@@ -34,7 +34,7 @@ function columnsAt(now: number): readonly Column<Debit>[] {
       person: ({ balanceAfter }) => grouped(balanceAfter),
       script: ({ balanceAfter }) => String(balanceAfter),
     },
-    { header: 'REQUEST ID', person: ({ requestId }) => requestId ?? '-', script: ({ requestId }) => requestId ?? '' },
+    { header: 'REQUEST ID', spare: true, person: ({ requestId }) => requestId ?? '-', script: ({ requestId }) => requestId ?? '' },
     {
       header: 'REFUNDED',
       person: ({ refundedAt }, paint) => (refundedAt === null ? '-' : paint.yellow(relative(refundedAt, now))),

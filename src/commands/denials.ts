@@ -38,10 +38,10 @@ function columnsAt(now: number): readonly Column<Denial>[] {
     { header: 'WHEN', person: ({ at }) => relative(at, now), script: ({ at }) => formatInstant(at) },
     { header: 'ACCOUNT', person: ({ account }) => account ?? '-', script: ({ account }) => account ?? '' },
     { header: 'KEY', person: ({ keyName }) => keyName ?? '-', script: ({ keyId }) => keyId ?? '' },
-    { header: 'SERVICE', person: ({ service }) => service ?? '-', script: ({ service }) => service ?? '' },
+    { header: 'SERVICE', spare: true, person: ({ service }) => service ?? '-', script: ({ service }) => service ?? '' },
     { header: 'CODE', person: ({ code }, paint) => paint.red(code), script: ({ code }) => code },
     { header: 'FROM', person: ({ ip }) => ip ?? '-', script: ({ ip }) => ip ?? '' },
-    { header: 'REQUEST ID', person: ({ requestId }) => requestId ?? '-', script: ({ requestId }) => requestId ?? '' },
+    { header: 'REQUEST ID', spare: true, person: ({ requestId }) => requestId ?? '-', script: ({ requestId }) => requestId ?? '' },
     { header: 'COUNT', align: 'right', person: ({ count }) => grouped(count), script: ({ count }) => String(count) },
   ];
 }

@@ -1,9 +1,11 @@
-import { setTimeout } from 'node:timers/promises';
+import { setImmediate, setTimeout } from 'node:timers/promises';
 import type { Column } from '../terminal/listing.ts';
 import type { Shown } from '../terminal/output.ts';
 import type { Call } from './call.ts';
 
 const POLL_MS = 500;
+/** After so many rows without a pause the event loop turns: a stop, or a reader that went away, is noticed only there. */
+const ROWS_PER_TURN = 500;
 
 export interface Followed<Row> {
   /** Yields rows as they come; `pause` waits before the next look, and answers false when it is time to stop. */
@@ -19,9 +21,13 @@ export async function follow<Row>({ out, context }: Pick<Call, 'out' | 'context'
     stopped.abort();
   });
   const separator = out.isTerminal ? '  ' : '\t';
+  let shown = 0;
   for await (const row of rows(() => pause(stopped.signal))) {
+    if (stopped.signal.aborted) return;
     if (out.json) out.data(JSON.stringify(out.select(json(row))));
     else out.data(columns.map((column) => column.script(row).replaceAll(/[\t\r\n]/g, ' ')).join(separator));
+    shown += 1;
+    if (shown % ROWS_PER_TURN === 0) await setImmediate();
   }
 }
 

@@ -101,7 +101,12 @@ function creditsText(credits: Balance, now: Instant): string {
 
 function columnsFor({ by }: UsageReport): readonly Column<UsageRow>[] {
   const bucket = (row: UsageRow): string => row.bucket ?? '';
-  const owner: Column<UsageRow> = { header: 'EXTERNAL ID', person: (row) => row.externalId ?? '-', script: (row) => row.externalId ?? '' };
+  const owner: Column<UsageRow> = {
+    header: 'EXTERNAL ID',
+    spare: true,
+    person: (row) => row.externalId ?? '-',
+    script: (row) => row.externalId ?? '',
+  };
   return [
     { header: by.toUpperCase(), person: (row) => row.bucket ?? '(unknown)', script: bucket },
     ...(by === 'account'

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import type { ChalkInstance } from 'chalk';
 import { fitColumns, GAP, widthOf } from './fit.ts';
 import type { Output, Shown } from './output.ts';
@@ -31,24 +32,41 @@ export interface Listing<Row> {
 
 /** Shows rows as a table on a terminal, tab-separated through a pipe, or as a JSON array; memory stays flat. */
 export async function showListing<Row>(out: Output, listing: Listing<Row>): Promise<void> {
-  if (out.json) return showJson(out, listing);
-  if (!out.isTerminal) {
-    for await (const row of listing.rows) {
-      out.data(listing.columns.map((column) => column.script(row).replaceAll(/[\t\r\n]/g, ' ')).join('\t'));
-    }
-    return;
-  }
-  await showTable(out, listing);
+  if (!out.json && out.isTerminal) return showTable(out, listing);
+  if (out.json) out.checkFields(listing.fields);
+  await writePieces(out, out.json ? jsonPieces(out, listing) : tabbedLines(listing));
 }
 
-async function showJson<Row>(out: Output, listing: Listing<Row>): Promise<void> {
-  out.checkFields(listing.fields);
+async function* tabbedLines<Row>({ rows, columns }: Listing<Row>): AsyncGenerator<string> {
+  for await (const row of rows) yield `${columns.map((column) => column.script(row).replaceAll(/[\t\r\n]/g, ' ')).join('\t')}\n`;
+}
+
+async function* jsonPieces<Row>(out: Output, { rows, json }: Listing<Row>): AsyncGenerator<string> {
   let separator = '[';
-  for await (const row of listing.rows) {
-    out.raw(separator + out.jsonText(out.select(listing.json(row))));
+  for await (const row of rows) {
+    yield separator + out.jsonText(out.select(json(row)));
     separator = ',\n';
   }
-  out.data(separator === '[' ? '[]' : ']');
+  yield separator === '[' ? '[]\n' : ']\n';
+}
+
+/** About as much as a pipe holds. */
+const WRITE_AT_LENGTH = 65_536;
+
+/**
+ * Writes in large pieces and lets the event loop turn after each: a store that answers at once leaves it no other moment, and only there
+ * is it noticed that the reader has gone.
+ */
+async function writePieces(out: Output, pieces: AsyncIterable<string>): Promise<void> {
+  let text = '';
+  for await (const piece of pieces) {
+    text += piece;
+    if (text.length < WRITE_AT_LENGTH) continue;
+    out.raw(text);
+    text = '';
+    await setImmediate();
+  }
+  if (text !== '') out.raw(text);
 }
 
 async function showTable<Row>(out: Output, listing: Listing<Row>): Promise<void> {

@@ -86,6 +86,24 @@ describe('keyctl debits and denials', () => {
     expect(balances).toEqual(Array.from({ length: 12 }, (_, index) => 99_700 - index * 100));
   });
 
+  test('--follow can be stopped while it still catches up', async () => {
+    for (let batch = 0; batch < 5; batch += 1) await charge(opened.store, 'default', 1_000, 1);
+    let stop: (signal: NodeJS.Signals) => void = () => undefined;
+    const stopped = new Promise<NodeJS.Signals>((resolve) => (stop = resolve));
+    const { code, stdout } = await piped(['debits', '--follow', '--since', '1d'], {
+      path: opened.path,
+      clock: opened.clock,
+      stop: stopped,
+      // As a signal comes: in a later turn of the loop.
+      onData: () =>
+        setImmediate(() => {
+          stop('SIGINT');
+        }),
+    });
+    expect(code).toBe(0);
+    expect(stdout.trimEnd().split('\n').length).toBeLessThan(5_000);
+  });
+
   test.each([
     [['debits', '--limit', '0'], '--limit'],
     [['debits', '--follow', '--until', '1h'], '--follow and --until'],
