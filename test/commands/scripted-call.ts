@@ -75,13 +75,13 @@ class ScriptedPrompts implements Prompts {
 export async function atTerminal(
   argv: readonly string[],
   answers: Answers,
-  { path, clock }: { readonly path: string; readonly clock: TestClock },
+  { path, clock, columns = 120 }: { readonly path: string; readonly clock: TestClock; readonly columns?: number },
 ): Promise<Session> {
   const prompts = new ScriptedPrompts(answers);
   const stdout: string[] = [];
   const stderr: string[] = [];
   const opened: Store[] = [];
-  const end = { isTTY: true, columns: 120 };
+  const end = { isTTY: true, columns };
   const sinks = {
     stdout: { ...end, write: (text: string) => stdout.push(text) },
     stderr: { ...end, write: (text: string) => stderr.push(text) },
