@@ -178,7 +178,6 @@ describe('tables', () => {
     ['debits', /deb_.*mobile.*100/],
     ['usage --by hour', /:00.* 2 .*200/],
     ['credit list', /500.*a long reason/],
-    ['status', /default/],
   ])('keyctl %s fits into 80 columns', async (command, row) => {
     await run('charge', '--key', 'mobile', '--requests', '2');
     await run('credit', '+500', '--reason', 'a long reason that somebody wrote down because it was a long day, and then some');

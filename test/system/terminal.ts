@@ -29,8 +29,14 @@ export interface ScreenOptions {
   readonly env?: Readonly<Record<string, string>>;
 }
 
+export interface ProgramOptions {
+  readonly columns: number;
+  readonly env: Readonly<Record<string, string>>;
+  readonly folder?: string;
+}
+
 /** The program, and then its exit code on a line of its own. The shell outlives a Ctrl-C and waits, so that the screen stays. */
-const SHELL = 'trap : INT; "$@"; printf "exit %s\\n" "$?"; read -r forever';
+const SHELL = 'trap : INT; "$@"; printf "\\nexit %s\\n" "$?"; read -r forever';
 
 /** A tmux server of its own, in the foreground, so that it ends with the tests. */
 export class Terminals {
@@ -55,12 +61,18 @@ export class Terminals {
     return terminals;
   }
 
+  /** Runs keyctl. */
   run(args: readonly string[], { db, columns = 80, env = {} }: ScreenOptions): Screen {
+    return this.start([process.execPath, BINARY, ...args], { columns, env: { KEYCTL_DB: db, ...env } });
+  }
+
+  /** Runs a program in a folder. */
+  start(command: readonly string[], { columns, env, folder = '/' }: ProgramOptions): Screen {
     this.#count += 1;
     const name = `screen${String(this.#count)}`;
-    const variables = Object.entries({ KEYCTL_DB: db, ...env }).map(([key, value]) => `${key}=${value}`);
-    const size = ['-x', String(columns), '-y', '40'];
-    this.#tmux('new-session', '-d', '-s', name, ...size, 'sh', '-c', SHELL, 'sh', 'env', ...variables, process.execPath, BINARY, ...args);
+    const variables = Object.entries(env).map(([key, value]) => `${key}=${value}`);
+    const size = ['-x', String(columns), '-y', '40', '-c', folder];
+    this.#tmux('new-session', '-d', '-s', name, ...size, 'sh', '-c', SHELL, 'sh', 'env', ...variables, ...command);
     const screen = (): string => this.#tmux('capture-pane', '-p', '-S', '-', '-t', name);
     return {
       shows: (text) =>

@@ -1,0 +1,55 @@
+import { describe, expect, test } from '@jest/globals';
+import { VERDICT_MESSAGE, VERDICT_STATUS } from '../src/domain/verdict.ts';
+import { headersOf } from '../src/http/verdict-headers.ts';
+import { page } from './markdown.ts';
+
+// What the recipes repeat of the program stays what the program says. The tests in system/ run them.
+
+/** The entries of an nginx map: `"text"` or a bare word for each name. */
+function mapOf(text: string, variable: string): Record<string, string> {
+  const [, body = ''] = new RegExp(String.raw`^map \S+ \$${variable} \{\n(.*?)^\}`, 'ms').exec(text) ?? [];
+  return Object.fromEntries([...body.matchAll(/^\s+(\S+)\s+"?(.*?)"?;$/gm)].map(([, name = '', value = '']) => [name, value]));
+}
+
+describe('recipes/nginx', () => {
+  const http = page('recipes/nginx/keyctl.conf');
+  const server = page('recipes/nginx/keyctl-server.conf');
+  const location = page('recipes/nginx/keyctl-location.conf');
+
+  test('has the sentence of every denial', () => {
+    const { default: other, ...sentences } = mapOf(http, 'keyctl_detail');
+    const { ok: _, ...denials } = VERDICT_MESSAGE;
+    expect(sentences).toEqual(denials);
+    expect(other).toMatch(/\.$/);
+  });
+
+  test('turns every status of a denial back into itself', () => {
+    const { ok: _, ...denials } = VERDICT_STATUS;
+    for (const status of new Set(Object.values(denials))) {
+      expect(Object.keys(mapOf(http, 'keyctl_title'))).toContain(String(status));
+      expect(server).toContain(`return ${String(status)} $keyctl_problem;`);
+    }
+  });
+
+  test('takes every header that a verdict has from keyctl, and the client has none of them', () => {
+    const headers = headersOf({ code: 'ok', status: 200 }).filter((_, place) => place % 2 === 0);
+    for (const header of headers.filter((name) => /^X-(Keyctl|Credits)-/.test(name))) {
+      const variable = header.toLowerCase().replaceAll('-', '_');
+      const captured = new RegExp(String.raw`^auth_request_set (\$\w+) \$upstream_http_${variable};$`, 'm').exec(location)?.[1];
+      expect(captured).toBeDefined();
+      expect(location).toContain(`proxy_set_header ${header} ${String(captured)};`);
+    }
+    expect(location).toContain('proxy_set_header X-Request-Id $request_id;');
+    expect(server).toContain('proxy_set_header X-Request-Id $request_id;');
+  });
+
+  test('asks once for each location, and never for a whole server', () => {
+    expect(location.match(/^auth_request /gm)).toHaveLength(1);
+    for (const text of [http, server, page('recipes/nginx/site.conf')]) expect(text).not.toMatch(/^\s*auth_request\s/m);
+  });
+});
+
+test('recipes/systemd resets at 00:00 UTC and makes up for a night that was missed', () => {
+  const timer = page('recipes/systemd/keyctl-reset.timer').split('\n');
+  expect(timer).toEqual(expect.arrayContaining(['OnCalendar=*-*-* 00:00:00 UTC', 'Persistent=true', 'AccuracySec=1s']));
+});

@@ -1,0 +1,75 @@
+import { execFile } from 'node:child_process';
+import { mkdirSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { temporaryFolder } from '../harness.ts';
+import { page, ROOT } from '../markdown.ts';
+import { cloneInto, environmentOutsideNpm } from './clone.ts';
+import { jsonListOf, jsonOf } from './http-client.ts';
+
+// The package as others get it: packed, installed into an empty folder, and used there.
+
+/** better-sqlite3 is compiled where no prebuilt file can be had, which takes minutes. */
+const INSTALL_MS = 900_000;
+
+const folder = temporaryFolder();
+let clone: string;
+let packed: string;
+
+beforeAll(async () => {
+  clone = cloneInto(folder.path);
+  packed = join(folder.path, 'packed');
+  mkdirSync(packed);
+  await run(clone, 'npm', ['pack', '--pack-destination', packed]);
+}, INSTALL_MS);
+
+afterAll(() => {
+  folder.cleanUp();
+});
+
+async function run(cwd: string, program: string, args: readonly string[]): Promise<string> {
+  const env = { ...environmentOutsideNpm(), KEYCTL_DB: join(folder.path, 'store.db') };
+  const { stdout } = await promisify(execFile)(program, [...args], { cwd, env });
+  return stdout;
+}
+
+const version = String(jsonOf(page('package.json'))['version']);
+const tarball = (): string => join(packed, `keyctl-${version}.tgz`);
+
+test('the tarball has the program and its documents, and nothing that was left over', async () => {
+  expect(readdirSync(packed)).toEqual([`keyctl-${version}.tgz`]);
+  const files = (await run(packed, 'tar', ['-tzf', tarball()])).trim().split('\n');
+  const needed = [
+    'package.json',
+    'README.md',
+    'CHANGELOG.md',
+    'LICENSE',
+    'bin/keyctl.js',
+    'dist/main.js',
+    'docs/cli.md',
+    'recipes/nginx/keyctl.conf',
+  ];
+  for (const file of needed) expect(files).toContain(`package/${file}`);
+  const documents = /^package\/(package\.json|README\.md|CHANGELOG\.md|LICENSE|docs\/[\w-]+\.md|recipes\/.+)$/;
+  expect(files.filter((file) => !documents.test(file) && !/^package\/(bin|dist)\/[\w/-]+\.js$/.test(file))).toEqual([]);
+});
+
+test(
+  'an install into an empty folder has a keyctl that works, under both of its names',
+  async () => {
+    const empty = join(folder.path, 'empty');
+    mkdirSync(empty);
+    await run(empty, 'npm', ['install', '--no-audit', '--no-fund', tarball()]);
+    expect((await run(empty, 'npx', ['keyctl', '--version'])).trim()).toBe(version);
+    expect((await run(empty, 'npx', ['apikeyctl', '--version'])).trim()).toBe(version);
+    expect(await run(empty, 'npx', ['keyctl', 'create', '--name', 'installed'])).toMatch(/^kc_prod_[0-9A-Za-z]{36}\n$/);
+    expect(jsonListOf(await run(empty, 'npx', ['keyctl', 'list', '--json']))).toMatchObject([{ name: 'installed', status: 'active' }]);
+  },
+  INSTALL_MS,
+);
+
+test('npx keyctl and bin/keyctl.js work in the clone', async () => {
+  expect((await run(ROOT, 'npx', ['keyctl', '--version'])).trim()).toBe(version);
+  expect((await run(ROOT, join(ROOT, 'bin/keyctl.js'), ['--version'])).trim()).toBe(version);
+});
