@@ -4,7 +4,7 @@ import type { Arrivals } from '../domain/simulate.ts';
 import { MS_PER_HOUR, MS_PER_SECOND, parseInstant, type Instant } from '../domain/utc-day.ts';
 import { CHARGE_FIELDS } from '../operations/charge-report.ts';
 import { simulateRequests } from '../operations/simulate-requests.ts';
-import { flag, missing, option, wholeNumber, type CommandModule } from './call.ts';
+import { flag, option, wholeNumber, type CommandModule } from './call.ts';
 import { EXIT } from './exit-codes.ts';
 import { chargeExit, showCharge } from './show-charge.ts';
 
@@ -27,7 +27,7 @@ export const command: CommandModule = {
     const { out } = call;
     out.checkFields(CHARGE_FIELDS);
     const requests = option(options, 'requests');
-    if (requests === undefined) throw missing('--requests', 'say how many to try');
+    if (requests === undefined) throw usageError('--requests is missing: say how many to try.', 'Give --requests 1000.');
     const arrivals = option(options, 'arrivals');
     const wanted = {
       account: option(options, 'account'),

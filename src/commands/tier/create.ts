@@ -1,9 +1,10 @@
 import { parseCredits } from '../../domain/credits.ts';
+import { usageError } from '../../domain/error.ts';
 import { checkName } from '../../domain/names.ts';
 import { createTier } from '../../operations/create-tier.ts';
 import { TIER_FIELDS } from '../../operations/describe-tiers.ts';
 import { grouped } from '../../terminal/style.ts';
-import { missing, option, text, type CommandModule } from '../call.ts';
+import { option, text, type CommandModule } from '../call.ts';
 import { configureLimits, readLimits } from './limit-options.ts';
 import { limitsText, showTier } from './show-tier.ts';
 
@@ -15,7 +16,8 @@ export const command: CommandModule = {
     call.out.checkFields(TIER_FIELDS);
     const name = checkName('tier', text(args, 0));
     const credits = option(options, 'dailyCredits');
-    if (credits === undefined) throw missing('--daily-credits', 'say how many credits its accounts get every day');
+    if (credits === undefined)
+      throw usageError('--daily-credits is missing: say how many credits its accounts get every day.', 'Give --daily-credits 100000.');
     const wanted = { name, dailyCredits: parseCredits('--daily-credits', credits), limits: readLimits(options) };
     const store = await call.openStore('create');
     const tier = await createTier(store, wanted, call.actor);
