@@ -86,7 +86,9 @@ async function lowerSpending(tx: WriteTransaction, debit: Debit): Promise<void> 
   const { running, archived } = await tx.credits.spending(debit.accountRef, day);
   const balance = running?.balance.day === day ? running.balance : archived;
   if (balance === null || balance.spent < debit.cost) {
-    throw new KeyctlError('store_damaged', 'The books of that day do not hold the debit.', { hint: 'Keep a copy of the store, and put back a backup.' });
+    throw new KeyctlError('store_damaged', 'The books of that day do not hold the debit.', {
+      hint: 'Keep a copy of the store, and put back a backup.',
+    });
   }
   await tx.credits.write(debit.accountRef, { ...balance, spent: balance.spent - debit.cost });
 }
