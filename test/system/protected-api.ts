@@ -7,7 +7,7 @@ import { freePort, type Running } from './running.ts';
 import { startBroken, startUpstream, type Received, type Upstream } from './upstream.ts';
 
 /** How recipes/nginx says that the other side is started. */
-const COUNTERPART = ['--nginx', '--request-id-header', 'X-Request-Id', '--trust-proxy', '127.0.0.1/32'];
+const COUNTERPART = ['--nginx', '--request-id-header', 'X-Request-Id', '--trust-proxy', '127.0.0.1/32', '--environment', 'production'];
 
 interface Addresses {
   readonly port: number;
