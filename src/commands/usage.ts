@@ -88,7 +88,7 @@ async function showReport(call: Call, report: UsageReport): Promise<void> {
   if (!out.isTerminal) return;
   const denied = deniedText(total.denied);
   out.data(
-    `\n${formatInstant(from)} to ${formatInstant(to)}: ${grouped(total.requests)} requests, ${grouped(total.credits)} credits` +
+    `\n${formatInstant(from)} to ${formatInstant(to)}: ${grouped(total.requests)} ${total.requests === 1 ? 'request' : 'requests'}, ${grouped(total.credits)} credits` +
       (denied === '' ? '' : `; denied: ${denied}`),
   );
   if (credits !== null) out.data(creditsText(credits, call.context.clock()));

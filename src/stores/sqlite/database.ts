@@ -158,7 +158,8 @@ export function translateError(path: string, error: unknown): unknown {
       'Check the permissions of the file and its folder, and whose it is.',
     );
   }
-  if (code.startsWith('SQLITE_CANTOPEN') || code === 'EACCES' || code === 'EPERM' || code === 'ENOTDIR' || code === 'EISDIR') {
+  // Whatever the operating system says to the path: EACCES, ENOTDIR, ENAMETOOLONG, ELOOP …
+  if (code.startsWith('SQLITE_CANTOPEN') || /^E[A-Z0-9]+$/.test(code)) {
     return fail(
       'store_read_only',
       `The store at ${path} cannot be opened.`,
