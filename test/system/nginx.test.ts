@@ -71,6 +71,15 @@ describe('a request with a key', () => {
     expect(await api.installation.debits(['--account', 'repeater'])).toHaveLength(3);
   });
 
+  test('and another key beside it is one or the other, and the API is told the one that is charged', async () => {
+    const one = await api.installation.customer('one', { credits: 1_000_000 });
+    const two = await api.installation.customer('two', { credits: 1_000_000 });
+    const { value: answer, got } = await api.watch(() => api.ask({ headers: { 'X-API-Key': [one.secret, two.secret] } }));
+    const charged = (await api.installation.debits()).filter(({ key }) => key === one.keyId || key === two.keyId);
+    expect(charged).toHaveLength(answer.status === 200 ? 1 : 0);
+    expect(got.map(({ headers }) => headers['x-keyctl-key-id'])).toEqual(charged.map(({ key }) => key));
+  });
+
   test('is charged what its service costs', async () => {
     const buyer = await api.installation.customer('buyer', { credits: 1_000 });
     const answers = [];
