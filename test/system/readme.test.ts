@@ -4,6 +4,7 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { page } from '../markdown.ts';
 import { cloneInto, environmentOutsideNpm } from './clone.ts';
 import { Installation } from './installation.ts';
+import { programPath } from './programs.ts';
 import { eventually, freePort } from './running.ts';
 import { Terminals } from './terminal.ts';
 
@@ -17,6 +18,7 @@ let terminals: Terminals;
 let clone: string;
 
 beforeAll(async () => {
+  programPath('tmux');
   home = new Installation();
   clone = cloneInto(home.folder);
   terminals = await Terminals.open(home.folder);

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/g
 import { existsSync } from 'node:fs';
 import { jsonListOf } from './http-client.ts';
 import { Installation } from './installation.ts';
+import { programPath } from './programs.ts';
 import { Terminals } from './terminal.ts';
 
 // What only a real terminal shows: prompts, Ctrl-C, colours, and whether a table fits.
@@ -12,6 +13,7 @@ let count = 0;
 let db: string;
 
 beforeAll(async () => {
+  programPath('tmux');
   home = new Installation();
   terminals = await Terminals.open(home.folder);
 });
