@@ -19,13 +19,12 @@ const SHELL_BUSY_TIMEOUT_MS = 10_000;
 
 /** Runs keyctl with this process's arguments and sets its exit code. */
 export async function main(): Promise<void> {
-  // A reader that went away, as in `keyctl list | head -1`, has all it wanted.
+  const argv = process.argv.slice(2);
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code === 'EPIPE') process.exit(EXIT.done);
-    throw error;
+    // A reader that went away, as in `keyctl list | head -1`, has all it wanted.
+    process.exit(error.code === 'EPIPE' ? EXIT.done : report(unwritable(error), wantsJson(argv)));
   });
   process.stderr.on('error', () => undefined);
-  const argv = process.argv.slice(2);
   try {
     process.exitCode = process.stdout.isTTY && isBare(argv, positionals(argv)) ? await runBare(argv, run) : await run(argv);
   } catch (error) {
@@ -138,6 +137,12 @@ async function dataDirectory(): Promise<string> {
 function readVersion(): string {
   const manifest: unknown = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
   return typeof manifest === 'object' && manifest !== null && 'version' in manifest ? String(manifest.version) : 'unknown';
+}
+
+/** stdout is a full disk, say. What the command did stands by then, so the message says what is lost. */
+function unwritable(cause: NodeJS.ErrnoException): KeyctlError {
+  const hint = 'What the command did stands. A secret that it would have shown is lost: rotate or delete that key.';
+  return new KeyctlError('failed', `stdout cannot be written: ${cause.code ?? 'unknown'}.`, { hint, cause });
 }
 
 /** Asked before parsing, so that an error of parsing is JSON as well. */
