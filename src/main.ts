@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { hostname, userInfo } from 'node:os';
-import { isBare, runBare } from './commands/bare.ts';
+import { helpAsOption, isBare, runBare } from './commands/bare.ts';
 import type { Call, CommandModule, Context, StoreMode } from './commands/call.ts';
 import { refuseSecrets } from './commands/call.ts';
 import { EXIT, EXIT_CODE_OF_ERROR } from './commands/exit-codes.ts';
@@ -19,7 +19,8 @@ const SHELL_BUSY_TIMEOUT_MS = 10_000;
 
 /** Runs keyctl with this process's arguments and sets its exit code. */
 export async function main(): Promise<void> {
-  const argv = process.argv.slice(2);
+  const given = process.argv.slice(2);
+  const argv = helpAsOption(given, positionals(given));
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     // A reader that went away, as in `keyctl list | head -1`, has all it wanted.
     process.exit(error.code === 'EPIPE' ? EXIT.done : report(unwritable(error), wantsJson(argv)));

@@ -5,6 +5,12 @@ export function isBare(argv: readonly string[], words: readonly string[]): boole
   return words.length === 0 && !argv.some((argument) => argument === '--help' || argument === '--version' || argument === '--');
 }
 
+/** `keyctl help` is `keyctl --help`, and `keyctl help tier set` is `keyctl tier set --help`: people type both. */
+export function helpAsOption(argv: readonly string[], words: readonly string[]): readonly string[] {
+  if (words[0] !== 'help') return argv;
+  return [...argv.filter((_, place) => place !== argv.indexOf('help')), '--help'];
+}
+
 /** Bare `keyctl` for a person: the status of the store, or, as long as there is none, the help. Returns the exit code. */
 export async function runBare(argv: readonly string[], run: (argv: readonly string[]) => Promise<number>): Promise<number> {
   try {

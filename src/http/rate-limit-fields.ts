@@ -14,13 +14,16 @@ function requests(credits: number, cost: number): number {
   return Math.min(MOST, Math.max(0, Math.floor(credits / cost)));
 }
 
+/** The part of a verdict that tells how much is left. */
+export type Limits = Pick<Verdict, 'credits' | 'cost' | 'rate' | 'code' | 'retryAfter'>;
+
 /**
  * `RateLimit-Policy` and `RateLimit` in the syntax of draft-ietf-httpapi-ratelimit-headers-11, names and values in turn; nothing
  * where the account is unknown. The draft has no unit for credits, so that "daily" counts requests of this request's price, and is
  * left out where the price is nothing. "rate" is what the tier's burst allows; its `t` is when the whole burst is back, or,
  * when it is what denied the request, the same second as `Retry-After`, since that must not come before the window's end.
  */
-export function rateLimitFields(verdict: Verdict, now: Instant): string[] {
+export function rateLimitFields(verdict: Limits, now: Instant): string[] {
   const policies: string[] = [];
   const limits: string[] = [];
   const { credits, cost, rate, code, retryAfter } = verdict;

@@ -34,6 +34,11 @@ describe('a key that asks about itself', () => {
       limits: [{ service: '*', requestsPerSecond: 5, burst: 5 }],
     });
     expect(answer.headers).toMatchObject({ 'x-keyctl-key-id': key.id, 'x-credits-available': '400', 'x-credits-consumed': '0' });
+    expect(answer.headers).toMatchObject({
+      'x-keyctl-limited-by': 'key',
+      'ratelimit-policy': '"daily";q=5;w=86400',
+      ratelimit: '"daily";r=4;t=43200',
+    });
     expect(await served.debits()).toHaveLength(1);
   });
 
