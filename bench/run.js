@@ -121,7 +121,7 @@ try {
   parts.push(await startUp(BINARY, join(folder, '1x20.db'), rounds));
   const version = execFileSync(process.execPath, [BINARY, '--version'], { encoding: 'utf8' }).trim();
   const [before] = readFileSync(PAGE, 'utf8').split('<!-- measured -->');
-  const head = `Measured with keyctl ${version} on ${machine}; ${String(rounds)} rounds of ${String(seconds)} s, ${String(CONNECTIONS)} connections, medians. One write of 16 KiB with fdatasync took ${commit.p50.toFixed(2)} ms (median), ${commit.p99.toFixed(2)} ms (99 %), so that no server which syncs before it answers can do more than ${(CONNECTIONS / commit.p50).toFixed(0)} × 1,000 requests a second here.`;
+  const head = `Measured with keyctl ${version} on ${machine}; ${String(rounds)} rounds of ${String(seconds)} s, ${String(CONNECTIONS)} connections, medians. One write of 16 KiB with fdatasync took ${commit.p50.toFixed(2)} ms (median), ${commit.p99.toFixed(2)} ms (99 %), so that a server which syncs before it answers cannot answer ${String(CONNECTIONS)} waiting connections more often than that.`;
   writeFileSync(PAGE, `${before}<!-- measured -->\n\n${head}\n\n${parts.join('\n')}`);
   say(`Written to ${PAGE}`);
 } finally {
