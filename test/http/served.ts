@@ -3,13 +3,15 @@ import { request as httpRequest, type IncomingHttpHeaders } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { expect } from '@jest/globals';
-import { digestApiKey, maskApiKey, mintApiKey } from '../../src/domain/api-key.ts';
+import { mintApiKey } from '../../src/domain/api-key.ts';
 import type { Key } from '../../src/domain/entities.ts';
 import { newId } from '../../src/domain/random.ts';
 import type { RateLimit } from '../../src/domain/rate-limit.ts';
 import type { Debit, NewKey, Store } from '../../src/domain/store.ts';
 import { DEFAULT_SERVE_OPTIONS, type After, type RunningServer, type ServeOptions, type ServerDeps } from '../../src/http/options.ts';
 import { startServer } from '../../src/http/server.ts';
+import { blankKey } from '../../src/operations/create-key.ts';
+import { findAccount } from '../../src/operations/find-account.ts';
 import { openStore } from '../../src/stores/open-store.ts';
 import { temporaryFolder, type TestClock } from '../harness.ts';
 
@@ -283,26 +285,11 @@ export function gate(): { opened: Promise<void>; open: () => void } {
 export async function createKey(store: Store, patch: Partial<NewKey> = {}): Promise<{ apiKey: string; key: Key }> {
   const apiKey = mintApiKey('kc', 'prod', randomBytes);
   const key = await store.write(async (tx, now) => {
-    const account = await tx.accounts.byName('default');
+    const account = await findAccount(tx, 'default');
     return tx.keys.insert({
-      id: newId('key', randomBytes),
-      accountRef: account?.ref ?? 0,
+      ...blankKey(account, apiKey, now, randomBytes),
       name: `key ${newId('key', randomBytes).slice(4, 10)}`,
       environment: 'production',
-      digest: digestApiKey(apiKey),
-      mask: maskApiKey(apiKey),
-      note: null,
-      createdAt: now,
-      expiresAt: null,
-      disabledAt: null,
-      disabledReason: null,
-      deletedAt: null,
-      rotatedFrom: null,
-      rotatedTo: null,
-      services: [],
-      allowedIps: [],
-      dailyCap: null,
-      capGroup: null,
       ...patch,
     });
   });

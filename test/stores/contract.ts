@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto';
-import { digestApiKey, maskApiKey, mintApiKey } from '../../src/domain/api-key.ts';
+import { digestApiKey, mintApiKey } from '../../src/domain/api-key.ts';
 import type { Request } from '../../src/domain/decide.ts';
 import type { Account, Key } from '../../src/domain/entities.ts';
 import { newId } from '../../src/domain/random.ts';
 import type { NewKey, Store } from '../../src/domain/store.ts';
+import { blankKey } from '../../src/operations/create-key.ts';
 import { temporaryStore, type TestClock } from '../harness.ts';
 
 /** A kind of store that the contract suite runs over: the same sentences must hold for each. */
@@ -26,24 +27,9 @@ export async function addKey(store: Store, account: Account, changed: Partial<Ne
   const apiKey = mintApiKey('kc', 'prod', randomBytes);
   const key = await store.write((tx, now) =>
     tx.keys.insert({
-      id: newId('key', randomBytes),
-      accountRef: account.ref,
+      ...blankKey(account, apiKey, now, randomBytes),
       name: 'prod',
       environment: 'production',
-      digest: digestApiKey(apiKey),
-      mask: maskApiKey(apiKey),
-      note: null,
-      createdAt: now,
-      expiresAt: null,
-      disabledAt: null,
-      disabledReason: null,
-      deletedAt: null,
-      rotatedFrom: null,
-      rotatedTo: null,
-      services: [],
-      allowedIps: [],
-      dailyCap: null,
-      capGroup: null,
       ...changed,
     }),
   );
