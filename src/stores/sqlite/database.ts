@@ -22,6 +22,19 @@ export function openAnySchema(path: string, mode: 'read' | 'write', busyTimeoutM
 }
 
 function openChecked(path: string, mode: 'read' | 'write', busyTimeoutMs: number, check: (db: Sqlite, path: string) => void): Sqlite {
+  try {
+    return openTranslated(path, mode, busyTimeoutMs, check);
+  } catch (error) {
+    if (mode === 'write' || !(error instanceof KeyctlError) || error.code !== 'store_read_only') throw error;
+    // Even a reader of a WAL shares memory with the writers, through a file beside the store.
+    throw new KeyctlError('store_read_only', `The store at ${path} cannot be read by this user.`, {
+      hint: 'Reading needs write permission too, to the file and its folder: run keyctl as the user whose store it is.',
+      cause: error,
+    });
+  }
+}
+
+function openTranslated(path: string, mode: 'read' | 'write', busyTimeoutMs: number, check: (db: Sqlite, path: string) => void): Sqlite {
   return translated(path, () => {
     checkFile(path);
     const db = new Database(path, { readonly: mode === 'read', fileMustExist: true, timeout: busyTimeoutMs });

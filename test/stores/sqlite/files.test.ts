@@ -1,7 +1,18 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import Database from 'better-sqlite3';
 import { randomBytes } from 'node:crypto';
-import { copyFileSync, existsSync, mkdirSync, readFileSync, renameSync, statSync, truncateSync, unlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  truncateSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { KeyctlError } from '../../../src/domain/error.ts';
 import { openStore } from '../../../src/stores/open-store.ts';
@@ -159,6 +170,25 @@ describe('a file that cannot be used is refused, with what to do, and not change
     await expect(store.write((tx) => tx.accounts.update(1, { name: 'x' }))).rejects.toMatchObject({ code: 'store_read_only' });
     expect(await store.read((tx) => tx.accounts.count({}))).toBe(1);
     await store.close();
+  });
+
+  test("somebody else's, which even to be read has to be written beside", async () => {
+    await made();
+    chmodSync(path, 0o444);
+    chmodSync(folder.path, 0o555);
+    const root = process.geteuid?.() === 0;
+    // Root may do anything, so that for this moment it is nobody.
+    if (root) process.seteuid?.(65_534);
+    try {
+      expect(await refusal('read')).toMatchObject({
+        code: 'store_read_only',
+        message: expect.stringContaining('cannot be read') as unknown,
+      });
+      expect(await refusal('write')).toMatchObject({ code: 'store_read_only', message: expect.stringContaining('cannot be') as unknown });
+    } finally {
+      if (root) process.seteuid?.(0);
+      chmodSync(folder.path, 0o700);
+    }
   });
 });
 
