@@ -1,4 +1,3 @@
-import { REQUEST_ID_WINDOW_MS } from './debit.ts';
 import { usageError } from './error.ts';
 import { MS_PER_DAY, MS_PER_HOUR, parseDuration } from './utc-day.ts';
 
@@ -38,8 +37,13 @@ export function checkSettingDuration(setting: Setting, text: string): string {
   );
 }
 
-/** The length of time that a setting stands for, in milliseconds. */
+/**
+ * The length of time that a setting stands for, in milliseconds. A stored value that could not have been set (somebody wrote it into
+ * the store by hand) counts as none: to read it as anything shorter would have `reset` delete what should be kept.
+ */
 export function settingDuration(values: ReadonlyMap<string, string>, name: Exclude<SettingName, 'key-prefix'>): number {
-  const fallback = settingByName(name).fallback;
-  return parseDuration(values.get(name) ?? fallback) ?? REQUEST_ID_WINDOW_MS.json;
+  const { fallback, least } = settingByName(name);
+  const length = parseDuration(values.get(name) ?? fallback);
+  if (length !== null && length >= (least ?? 0)) return length;
+  return settingDuration(new Map([[name, fallback]]), name);
 }

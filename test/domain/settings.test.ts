@@ -18,6 +18,11 @@ describe('settings', () => {
     expect(settingDuration(new Map([['keep-debits', '2w']]), 'keep-debits')).toBe(14 * MS_PER_DAY);
   });
 
+  test.each(['', 'for ever', '0', '1s', '-5d', '35'])('stored by hand as %j keeps what it would keep unset', (text) => {
+    expect(settingDuration(new Map([['keep-debits', text]]), 'keep-debits')).toBe(35 * MS_PER_DAY);
+    expect(settingDuration(new Map([['keep-request-ids', text]]), 'keep-request-ids')).toBe(24 * MS_PER_HOUR);
+  });
+
   test('are found by name, and the error for another lists them without repeating it', () => {
     for (const setting of SETTINGS) expect(settingByName(setting.name)).toBe(setting);
     expect(() => settingByName('hunter2')).toThrow(expect.objectContaining({ code: 'usage', message: 'There is no such setting.' }));
