@@ -48,32 +48,32 @@ export class Access {
     return objection === null;
   }
 
-  #allowedPeer({ req }: Exchange): boolean {
+  #allowedPeer({ head }: Exchange): boolean {
     const { allowPeer, socket } = this.#options;
     if (allowPeer.length === 0) return true;
-    const peer = peerOf(req, socket !== null);
+    const peer = peerOf(head, socket !== null);
     return peer.kind === 'socket' || ipInRanges(allowPeer, peer.ip);
   }
 
   /** SECURITY: digests of one length are compared, so that neither the time nor the length of a guess tells anything. */
-  #hasToken({ req }: Exchange): boolean {
+  #hasToken({ head }: Exchange): boolean {
     if (this.#token === null) return true;
-    const [value = '', second] = headerValues(req.rawHeaders, 'authorization');
+    const [value = '', second] = headerValues(head.rawHeaders, 'authorization');
     const given = /^bearer +(.+)$/i.exec(value)?.[1] ?? '';
     return timingSafeEqual(sha256(given), this.#token) && second === undefined && given !== '';
   }
 
   #objection(exchange: Exchange): string | null {
-    const { req, target } = exchange;
-    const peer = peerOf(req, this.#options.socket !== null);
+    const { rawHeaders, httpVersion, target } = exchange.head;
+    const peer = peerOf(exchange.head, this.#options.socket !== null);
     if (peer.kind === 'address' && (peer.ip === null || !isLoopbackAddress(peer.ip)))
       return 'Only a program on the same host may use this route.';
-    const named = headerValues(req.rawHeaders, 'host');
+    const named = headerValues(rawHeaders, 'host');
     const hosts = target.authority === null ? named : [...named, target.authority];
     if (hosts.length === 0 || !hosts.every(isLoopbackHost))
       return 'Address the server by a loopback host, such as 127.0.0.1, or give it a token.';
     // nginx says nothing of itself unless it is told to, but speaks HTTP/1.0 to what is behind it, which programs do not any more.
-    if (req.httpVersion === '1.0' || hasHeader(req.rawHeaders, (name) => FORWARDED.has(name) || name.startsWith('x-forwarded-'))) {
+    if (httpVersion === '1.0' || hasHeader(rawHeaders, (name) => FORWARDED.has(name) || name.startsWith('x-forwarded-'))) {
       return 'The request came through a proxy or from a web page; give the server a token to allow that.';
     }
     return exchange.hasBody && !isJson(exchange) ? 'Send JSON, with Content-Type: application/json.' : null;
@@ -81,8 +81,8 @@ export class Access {
 }
 
 /** True if the body says that it is JSON. */
-export function isJson({ req }: Exchange): boolean {
-  const [type = '', second] = headerValues(req.rawHeaders, 'content-type');
+export function isJson({ head }: Exchange): boolean {
+  const [type = '', second] = headerValues(head.rawHeaders, 'content-type');
   return second === undefined && /^application\/json *(;|$)/i.test(type);
 }
 

@@ -1,14 +1,14 @@
-import type { IncomingMessage } from 'node:http';
 import { ipInRanges, normaliseIp } from '../domain/ip-range.ts';
+import type { RequestHead } from './exchange.ts';
 import { headerValues } from './request-headers.ts';
 
 /** The other end of the connection: an address, or a process of this machine on a Unix socket. */
 export type Peer = { readonly kind: 'address'; readonly ip: string | null } | { readonly kind: 'socket' };
 
-export function peerOf(req: IncomingMessage, onSocket: boolean): Peer {
+export function peerOf({ peerAddress }: RequestHead, onSocket: boolean): Peer {
   if (onSocket) return { kind: 'socket' };
   // A link-local peer has its interface after the address: fe80::1%eth0.
-  const [address = ''] = (req.socket.remoteAddress ?? '').split('%');
+  const [address = ''] = peerAddress.split('%');
   return { kind: 'address', ip: normaliseIp(address) };
 }
 
@@ -25,9 +25,9 @@ function addressIn(entry: string): string | null {
  * left of that is the client's own words. Where all are trusted it is the leftmost: one of ours asked.
  * Spellings with underscores are other headers and mean nothing.
  */
-export function clientAddress(req: IncomingMessage, peer: Peer, trusted: readonly string[]): string | null {
+export function clientAddress({ rawHeaders }: RequestHead, peer: Peer, trusted: readonly string[]): string | null {
   if (peer.kind === 'address' && (trusted.length === 0 || !ipInRanges(trusted, peer.ip))) return peer.ip;
-  const entries = headerValues(req.rawHeaders, 'x-forwarded-for').flatMap((value) => value.split(','));
+  const entries = headerValues(rawHeaders, 'x-forwarded-for').flatMap((value) => value.split(','));
   const client = entries.findLast((entry) => !ipInRanges(trusted, addressIn(entry))) ?? entries[0];
   return client === undefined ? null : addressIn(client);
 }

@@ -1,7 +1,7 @@
 import { KeyctlError } from '../domain/error.ts';
 import { VERDICT_MESSAGE, anonymousVerdict } from '../domain/verdict.ts';
 import type { Access } from './access.ts';
-import type { Exchange } from './exchange.ts';
+import type { Exchange, HttpExchange } from './exchange.ts';
 import type { Metrics } from './metrics.ts';
 import { PROBLEM_OF_ERROR, sendProblem } from './problem.ts';
 import { answerQuestion } from './question.ts';
@@ -35,12 +35,21 @@ export class Endpoint {
   }
 
   /** Answers the exchange, sooner or later, and throws nothing. */
-  handle(exchange: Exchange): void {
-    const service = serviceInPath(exchange.target.path);
+  handle(exchange: HttpExchange): void {
+    const service = serviceInPath(exchange.head.target.path);
     try {
       if (!this.#wellFormed(exchange)) return;
       if (service === null) this.#route(exchange);
-      else if (this.#deps.access.admits(exchange, ROUTES.verify.admission)) this.#verify.answer(exchange, service);
+      else this.verify(exchange, service);
+    } catch (error) {
+      this.#fail(exchange, error);
+    }
+  }
+
+  /** Answers a well-formed request to verify for a service, as its path names it, and throws nothing. */
+  verify(exchange: Exchange, service: string): void {
+    try {
+      if (this.#deps.access.admits(exchange, ROUTES.verify.admission)) this.#verify.answer(exchange, service);
     } catch (error) {
       this.#fail(exchange, error);
     }
@@ -48,17 +57,17 @@ export class Endpoint {
 
   /** The parser takes other versions too. RFC 9112, section 3.2: an HTTP/1.1 request names its host, once. */
   #wellFormed(exchange: Exchange): boolean {
-    const { req } = exchange;
-    const spoken = req.httpVersion === '1.1' || req.httpVersion === '1.0';
-    if (spoken && (req.httpVersion === '1.0' || headerValues(req.rawHeaders, 'host').length === 1)) return true;
+    const { httpVersion, rawHeaders } = exchange.head;
+    const spoken = httpVersion === '1.1' || httpVersion === '1.0';
+    if (spoken && (httpVersion === '1.0' || headerValues(rawHeaders, 'host').length === 1)) return true;
     exchange.ignoreBody();
     sendProblem(exchange, 'bad_request', spoken ? 'Send exactly one Host header.' : 'Send HTTP/1.1.');
     return false;
   }
 
-  #route(exchange: Exchange): void {
+  #route(exchange: HttpExchange): void {
     const { access } = this.#deps;
-    const found = routeOf(exchange.target.path);
+    const found = routeOf(exchange.head.target.path);
     const route = found === null ? null : ROUTES[found.name];
     if (!access.admits(exchange, route?.admission ?? 'guarded')) return;
     if (found === null || route === null) {
@@ -66,7 +75,7 @@ export class Endpoint {
       sendProblem(exchange, 'not_found', 'There is no such route.');
       return;
     }
-    if (!(route.methods as readonly string[]).includes(exchange.method)) {
+    if (!(route.methods as readonly string[]).includes(exchange.head.method)) {
       exchange.ignoreBody();
       sendProblem(exchange, 'method_not_allowed', 'The route does not take this method.', ['Allow', route.methods.join(', ')]);
       return;
@@ -76,7 +85,7 @@ export class Endpoint {
     });
   }
 
-  async #answer(exchange: Exchange, name: Exclude<RouteName, 'verify'>, parameter: string): Promise<void> {
+  async #answer(exchange: HttpExchange, name: Exclude<RouteName, 'verify'>, parameter: string): Promise<void> {
     const { store, refunds, metrics, openapi, stopping } = this.#deps;
     switch (name) {
       case 'question':
@@ -113,7 +122,7 @@ export class Endpoint {
       return;
     }
     this.#deps.failed(error);
-    if (serviceInPath(exchange.target.path) === null) sendProblem(exchange, code, VERDICT_MESSAGE[code]);
+    if (serviceInPath(exchange.head.target.path) === null) sendProblem(exchange, code, VERDICT_MESSAGE[code]);
     else sendVerdict(exchange, anonymousVerdict(code, null, 1), this.#deps.options, this.#deps.clock());
   }
 }

@@ -8,48 +8,76 @@ const MOST_IGNORED_BYTES = 65_536;
 /** A body, or why there is none: longer than allowed, or cut off or garbled on its way. */
 export type Body = Buffer | 'too-large' | 'broken';
 
-/** One request and its one answer. */
-export class Exchange {
-  readonly req: IncomingMessage;
+/** A request before its body: its request line and fields as they came (RFC 9112), and who sent it. */
+export interface RequestHead {
+  readonly method: string;
+  readonly httpVersion: string;
   readonly target: RequestTarget;
+  /** Names and values in turn. */
+  readonly rawHeaders: readonly string[];
+  /** The other end's address as the socket tells it; nothing on a Unix socket. */
+  readonly peerAddress: string;
+}
+
+/** One request and its one answer, whichever way it came. */
+export interface Exchange {
+  readonly head: RequestHead;
+  /** Stands for the connection that the answer leaves on. */
+  readonly connection: object;
+  readonly hasBody: boolean;
+  /**
+   * Sends the answer; a second one is ignored. `headers` alternates names and values, which are latin-1 without controls.
+   * HEAD gets the headers of the body, and none.
+   */
+  send(status: number, headers: readonly string[], body: string): void;
+  /** Throws a body away that does not matter. */
+  ignoreBody(): void;
+}
+
+/** An exchange by way of Node's own HTTP server. */
+export class HttpExchange implements Exchange {
+  readonly head: RequestHead;
+  readonly #req: IncomingMessage;
   readonly #res: ServerResponse;
   readonly #connections: Connections;
   #ends = false;
 
   constructor(req: IncomingMessage, res: ServerResponse, connections: Connections) {
-    this.req = req;
+    this.#req = req;
     this.#res = res;
     this.#connections = connections;
-    this.target = parseTarget(req.url ?? '');
+    this.head = {
+      method: req.method ?? '',
+      httpVersion: req.httpVersion,
+      target: parseTarget(req.url ?? ''),
+      rawHeaders: req.rawHeaders,
+      peerAddress: req.socket.remoteAddress ?? '',
+    };
   }
 
-  get method(): string {
-    return this.req.method ?? '';
+  get connection(): object {
+    return this.#req.socket;
   }
 
   get hasBody(): boolean {
-    const { headers } = this.req;
+    const { headers } = this.#req;
     return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
   }
 
-  /**
-   * Sends the answer; a second one is ignored. `headers` alternates names and values, which are latin-1.
-   * HEAD gets the headers of the body, and none.
-   */
   send(status: number, headers: readonly string[], body: string): void {
     const res = this.#res;
     if (res.headersSent) return;
     const fields = [...headers, 'Content-Length', String(Buffer.byteLength(body))];
     if (this.#connections.closesWith(res, this.#ends)) fields.push('Connection', 'close');
     res.writeHead(status, fields);
-    if (this.method === 'HEAD') res.end();
+    if (this.head.method === 'HEAD') res.end();
     else res.end(body);
   }
 
-  /** Throws a body away that does not matter. One that is too long, or that the client only offers, ends the connection. */
+  /** A body that is too long, or that the client only offers, ends the connection. */
   ignoreBody(): void {
     if (!this.hasBody) return;
-    const { req } = this;
+    const req = this.#req;
     if (req.headers.expect !== undefined || Number(req.headers['content-length'] ?? 0) > MOST_IGNORED_BYTES) {
       this.#ends = true;
       return;
@@ -71,13 +99,13 @@ export class Exchange {
 
   /** Reads the whole body, at most `limit` bytes of it. Anything but a body ends the connection with the answer. */
   async readBody(limit: number): Promise<Body> {
-    const body = Number(this.req.headers['content-length'] ?? 0) > limit ? 'too-large' : await this.#collect(limit);
+    const body = Number(this.#req.headers['content-length'] ?? 0) > limit ? 'too-large' : await this.#collect(limit);
     this.#ends = typeof body === 'string';
     return body;
   }
 
   #collect(limit: number): Promise<Body> {
-    const { req } = this;
+    const req = this.#req;
     if (req.headers.expect !== undefined) this.#res.writeContinue();
     return new Promise((resolve) => {
       const chunks: Buffer[] = [];

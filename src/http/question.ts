@@ -7,7 +7,7 @@ import { verdictJson, type Verdict } from '../domain/verdict.ts';
 import { presentedKey } from '../domain/presented-key.ts';
 import { isJson } from './access.ts';
 import { insistedEnvironment, type Catalogue } from './catalogue.ts';
-import type { Body, Exchange } from './exchange.ts';
+import type { Body, Exchange, HttpExchange } from './exchange.ts';
 import type { ServeOptions } from './options.ts';
 import { PROBLEM_TYPE, problemBody, sendProblem } from './problem.ts';
 import { question } from './schemas.ts';
@@ -17,14 +17,14 @@ import { statusOf, type VerifyDeps } from './verify.ts';
 const MOST_BODY_BYTES = 16_384;
 
 /** `POST /v1/verify`: a trusted caller asks in JSON, and may set the price. Well-formed questions get 200 with their verdict. */
-export async function answerQuestion(exchange: Exchange, deps: VerifyDeps): Promise<void> {
+export async function answerQuestion(exchange: HttpExchange, deps: VerifyDeps): Promise<void> {
   const { options, verification, catalogue, clock } = deps;
   const asked = await readQuestion(exchange);
   if (typeof asked === 'string') {
     sendProblem(exchange, 'bad_request', asked);
     return;
   }
-  verification.ask(requestOf(asked, options, catalogue()), exchange.req.socket, (verdict) => {
+  verification.ask(requestOf(asked, options, catalogue()), exchange.connection, (verdict) => {
     sendAnswer(exchange, verdict, options, clock());
   });
 }
@@ -43,7 +43,7 @@ function sendAnswer(exchange: Exchange, verdict: Verdict, options: ServeOptions,
 type Question = ReturnType<typeof question.parse>;
 
 /** The question, or in a sentence what is wrong with it. SECURITY: the sentence repeats nothing of the body, which may hold a key anywhere. */
-async function readQuestion(exchange: Exchange): Promise<Question | string> {
+async function readQuestion(exchange: HttpExchange): Promise<Question | string> {
   if (!isJson(exchange)) return 'Send JSON, with Content-Type: application/json.';
   const body = await exchange.readBody(MOST_BODY_BYTES);
   const parsed = parseJson(body);

@@ -21,17 +21,17 @@ export interface SelfDeps extends VerifyDeps {
 export async function answerSelf(exchange: Exchange, deps: SelfDeps): Promise<void> {
   exchange.ignoreBody();
   const { store, brake, options, catalogue, clock } = deps;
-  const { req } = exchange;
-  const subject = presentedKey(singleHeader(req.rawHeaders, options.header.toLowerCase()), catalogue().prefixes);
-  const ip = clientAddress(req, peerOf(req, options.socket !== null), options.trustProxy);
+  const { head, connection } = exchange;
+  const subject = presentedKey(singleHeader(head.rawHeaders, options.header.toLowerCase()), catalogue().prefixes);
+  const ip = clientAddress(head, peerOf(head, options.socket !== null), options.trustProxy);
   const { denied, self } = await describeSelf(store, subject, ip);
   if (denied?.code === 'invalid_api_key') {
-    brake.invalid(ip, req.socket, () => {
+    brake.invalid(ip, connection, () => {
       sendVerdict(exchange, denied, options, clock());
     });
     return;
   }
-  brake.release(req.socket);
+  brake.release(connection);
   if (denied !== null) {
     sendVerdict(exchange, denied, options, clock());
     return;

@@ -6,7 +6,7 @@ import { readCatalogue, type Catalogue } from './catalogue.ts';
 import { CommitQueue } from './commit-queue.ts';
 import { Connections } from './connections.ts';
 import { Endpoint } from './endpoint.ts';
-import { Exchange } from './exchange.ts';
+import { HttpExchange } from './exchange.ts';
 import { farewell } from './farewell.ts';
 import { GuessBrake } from './guess-brake.ts';
 import { Housekeeping } from './housekeeping.ts';
@@ -15,6 +15,7 @@ import { Metrics } from './metrics.ts';
 import { openApiDocument } from './openapi.ts';
 import { checkServeOptions, type After, type Patience, type RunningServer, type ServeOptions, type ServerDeps } from './options.ts';
 import { Outage, describeError } from './outage.ts';
+import { PlainLane } from './plain-lane.ts';
 import { RefundQueue } from './refund-queue.ts';
 import { checkAgainstCatalogue } from './start-checks.ts';
 import { Verification } from './verification.ts';
@@ -105,10 +106,20 @@ function assemble(options: ServeOptions, deps: ServerDeps, acts: ServedActs, cat
     stopping: () => stopping,
   });
   const { server, connections } = httpServer(endpoint, patience);
+  const lane = new PlainLane({
+    server,
+    verify: (exchange, service) => {
+      endpoint.verify(exchange, service);
+    },
+    clock,
+    firstByteMs: patience.headersMs,
+    keepAliveMs: KEEP_ALIVE_MS,
+  });
 
   async function stop(): Promise<void> {
     stopping = true;
     connections.announceStop();
+    lane.announceStop();
     log.info({}, 'stopping');
     // What has arrived in the kernel is read first, so that it is answered rather than cut off.
     await turnOfTheLoop();
@@ -119,9 +130,11 @@ function assemble(options: ServeOptions, deps: ServerDeps, acts: ServedActs, cat
       }),
     );
     connections.closeIdle();
+    lane.closeIdle();
     brake.releaseAll();
     const cancel = after(patience.stopMs, () => {
       server.closeAllConnections();
+      lane.closeAll();
     });
     await closed;
     cancel();
@@ -148,7 +161,7 @@ function httpServer(endpoint: Endpoint, patience: Patience) {
   Object.assign(server, { httpAllowHalfOpen: true });
   const connections = new Connections(server);
   const take = (req: IncomingMessage, res: ServerResponse): void => {
-    if (connections.begin(req, res)) endpoint.handle(new Exchange(req, res, connections));
+    if (connections.begin(req, res)) endpoint.handle(new HttpExchange(req, res, connections));
   };
   server.on('request', take);
   server.on('checkContinue', take);

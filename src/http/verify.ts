@@ -37,14 +37,14 @@ export class Verify {
   answer(exchange: Exchange, service: string): void {
     exchange.ignoreBody();
     const { verification, clock } = this.#deps;
-    verification.ask(this.#request(exchange, service), exchange.req.socket, (verdict) => {
+    verification.ask(this.#request(exchange, service), exchange.connection, (verdict) => {
       sendVerdict(exchange, verdict, this.#deps.options, clock());
     });
   }
 
-  #request({ req }: Exchange, named: string): Request {
+  #request({ head }: Exchange, named: string): Request {
     const { options, catalogue } = this.#deps;
-    const { rawHeaders } = req;
+    const { rawHeaders } = head;
     const known = catalogue();
     const service = options.service ?? named;
     const requestId = this.#requestIdHeader === null ? null : singleHeader(rawHeaders, this.#requestIdHeader);
@@ -54,7 +54,7 @@ export class Verify {
       service: isName(service) ? service : '',
       environment: insistedEnvironment(known, options.environment, null),
       cost: null,
-      ip: clientAddress(req, peerOf(req, options.socket !== null), options.trustProxy),
+      ip: clientAddress(head, peerOf(head, options.socket !== null), options.trustProxy),
       requestId: requestId !== null && isRequestId(requestId) ? requestId : null,
       requestIdRule: 'header',
       dryRun: false,

@@ -1,0 +1,247 @@
+import type { Server } from 'node:http';
+import { STATUS_CODES } from 'node:http';
+import type { Socket } from 'node:net';
+import type { Instant } from '../domain/utc-day.ts';
+import type { Exchange, RequestHead } from './exchange.ts';
+import { readPlainRequest } from './plain-request.ts';
+import { serviceInPath } from './request-target.ts';
+
+export interface PlainLaneDeps {
+  readonly server: Server;
+  /** Answers a request under /verify, sooner or later. */
+  readonly verify: (exchange: Exchange, service: string) => void;
+  readonly clock: () => Instant;
+  /** How long a new connection may say nothing, and one that has spoken. */
+  readonly firstByteMs: number;
+  readonly keepAliveMs: number;
+}
+
+/**
+ * A short way for the requests that make up nearly all of the traffic: plain ones to /verify, on connections that go on. They
+ * are answered without Node's request and response objects, which cost more than the verification. A connection
+ * that ever says anything else belongs to Node's HTTP server from that byte on: its parser, its time limits, its errors.
+ */
+export class PlainLane {
+  readonly #deps: PlainLaneDeps;
+  readonly #open = new Set<PlainConnection>();
+  readonly #toHttp: (socket: Socket) => void;
+  readonly #tail: AnswerTail;
+  #stopping = false;
+
+  constructor(deps: PlainLaneDeps) {
+    this.#deps = deps;
+    this.#tail = new AnswerTail(deps.clock, deps.keepAliveMs);
+    const { server } = deps;
+    const ways = server.listeners('connection');
+    server.removeAllListeners('connection');
+    this.#toHttp = (socket) => {
+      for (const way of ways) Reflect.apply(way, server, [socket]);
+    };
+    server.on('connection', (socket) => {
+      this.#take(socket);
+    });
+  }
+
+  #take(socket: Socket): void {
+    const { verify, firstByteMs, keepAliveMs } = this.#deps;
+    const connection = new PlainConnection(socket, {
+      verify,
+      tail: this.#tail,
+      firstByteMs,
+      keepAliveMs,
+      stopping: () => this.#stopping,
+      handOver: () => {
+        this.#open.delete(connection);
+        this.#toHttp(socket);
+      },
+      closed: () => this.#open.delete(connection),
+    });
+    this.#open.add(connection);
+  }
+
+  /** From now on every answer is the last of its connection. */
+  announceStop(): void {
+    this.#stopping = true;
+  }
+
+  /** Closes the connections on which nothing is under way; the others close with their answer. */
+  closeIdle(): void {
+    for (const connection of this.#open) connection.closeIfIdle();
+  }
+
+  closeAll(): void {
+    for (const connection of this.#open) connection.destroy();
+  }
+}
+
+interface ConnectionDeps {
+  readonly verify: (exchange: Exchange, service: string) => void;
+  readonly tail: AnswerTail;
+  readonly firstByteMs: number;
+  readonly keepAliveMs: number;
+  readonly stopping: () => boolean;
+  readonly handOver: () => void;
+  readonly closed: () => void;
+}
+
+/** One connection while it is plain: at most one request is under way, so that answers cannot change places. */
+class PlainConnection {
+  readonly #socket: Socket;
+  readonly #deps: ConnectionDeps;
+  readonly #peerAddress: string;
+  readonly #hear = (bytes: Buffer): void => {
+    this.#heard(bytes);
+  };
+  readonly #end = (): void => {
+    this.#ended();
+  };
+  readonly #timedOut = (): void => {
+    this.closeIfIdle();
+  };
+  readonly #drained = (): void => {
+    this.#socket.resume();
+  };
+  readonly #broken = (): void => {
+    this.#socket.destroy();
+  };
+  #busy = false;
+  #spoken = false;
+  #endOfInput = false;
+  /** Bytes that came while a request was under way: they wait for its answer, and then for Node's parser. */
+  #early: Buffer[] = [];
+
+  constructor(socket: Socket, deps: ConnectionDeps) {
+    this.#socket = socket;
+    this.#deps = deps;
+    this.#peerAddress = socket.remoteAddress ?? '';
+    socket.setTimeout(deps.firstByteMs);
+    socket.on('data', this.#hear);
+    socket.on('end', this.#end);
+    socket.on('timeout', this.#timedOut);
+    socket.on('drain', this.#drained);
+    socket.on('error', this.#broken);
+    socket.on('close', deps.closed);
+  }
+
+  closeIfIdle(): void {
+    if (!this.#busy) this.#socket.destroy();
+  }
+
+  destroy(): void {
+    this.#socket.destroy();
+  }
+
+  #heard(bytes: Buffer): void {
+    if (this.#busy) {
+      this.#early.push(bytes);
+      this.#socket.pause();
+      return;
+    }
+    const head = readPlainRequest(bytes, this.#peerAddress);
+    const service = head === null ? null : serviceInPath(head.target.path);
+    if (head === null || service === null) {
+      this.#handOver([bytes]);
+      return;
+    }
+    if (!this.#spoken) {
+      this.#spoken = true;
+      this.#socket.setTimeout(this.#deps.keepAliveMs);
+    }
+    this.#busy = true;
+    const exchange = new PlainExchange(head, this.#socket, (status, headers, body) => {
+      this.#answer(head, status, headers, body);
+    });
+    this.#deps.verify(exchange, service);
+  }
+
+  #answer(head: RequestHead, status: number, headers: readonly string[], body: string): void {
+    const socket = this.#socket;
+    const last = this.#endOfInput || (this.#deps.stopping() && this.#early.length === 0);
+    const bytes = answerBytes(head, status, headers, body, this.#deps.tail.text(last));
+    this.#busy = false;
+    if (last) {
+      socket.end(bytes, 'latin1');
+      return;
+    }
+    const flowing = socket.write(bytes, 'latin1');
+    if (this.#early.length > 0) this.#handOver(this.#early);
+    else if (!flowing) socket.pause();
+  }
+
+  /** The client has said all that it will, and may still listen. */
+  #ended(): void {
+    this.#endOfInput = true;
+    if (!this.#busy) this.#socket.end();
+  }
+
+  #handOver(bytes: readonly Buffer[]): void {
+    const socket = this.#socket;
+    socket.off('data', this.#hear);
+    socket.off('end', this.#end);
+    socket.off('timeout', this.#timedOut);
+    socket.off('drain', this.#drained);
+    socket.off('error', this.#broken);
+    socket.off('close', this.#deps.closed);
+    socket.setTimeout(0);
+    socket.pause();
+    socket.unshift(Buffer.concat(bytes));
+    this.#deps.handOver();
+    socket.resume();
+  }
+}
+
+type Send = Exchange['send'];
+
+class PlainExchange implements Exchange {
+  readonly head: RequestHead;
+  readonly connection: object;
+  readonly hasBody = false;
+  #send: Send | null;
+
+  constructor(head: RequestHead, connection: object, send: Send) {
+    this.head = head;
+    this.connection = connection;
+    this.#send = send;
+  }
+
+  send(status: number, headers: readonly string[], body: string): void {
+    const send = this.#send;
+    this.#send = null;
+    send?.(status, headers, body);
+  }
+
+  ignoreBody(): void {
+    // It has none.
+  }
+}
+
+function answerBytes(head: RequestHead, status: number, headers: readonly string[], body: string, tail: string): string {
+  let text = `HTTP/1.1 ${String(status)} ${STATUS_CODES[status] ?? 'Unknown'}\r\n`;
+  for (let place = 0; place + 1 < headers.length; place += 2) text += `${headers[place] ?? ''}: ${headers[place + 1] ?? ''}\r\n`;
+  return `${text}Content-Length: ${String(body.length)}${tail}${head.method === 'HEAD' ? '' : body}`;
+}
+
+/** The end of every answer's head: the date, made once a second, and what becomes of the connection. */
+class AnswerTail {
+  readonly #clock: () => Instant;
+  readonly #keepAlive: string;
+  #second = -1;
+  #goesOn = '';
+  #closes = '';
+
+  constructor(clock: () => Instant, keepAliveMs: number) {
+    this.#clock = clock;
+    this.#keepAlive = `Connection: keep-alive\r\nKeep-Alive: timeout=${String(Math.floor(keepAliveMs / 1_000))}`;
+  }
+
+  text(last: boolean): string {
+    const second = Math.floor(this.#clock() / 1_000);
+    if (second !== this.#second) {
+      this.#second = second;
+      const date = `\r\nDate: ${new Date(second * 1_000).toUTCString()}\r\n`;
+      this.#goesOn = `${date}${this.#keepAlive}\r\n\r\n`;
+      this.#closes = `${date}Connection: close\r\n\r\n`;
+    }
+    return last ? this.#closes : this.#goesOn;
+  }
+}
