@@ -1,9 +1,14 @@
 import { z } from 'zod';
-import { VERDICT_STATUS } from '../domain/verdict.ts';
+import { VERDICT_MESSAGE, VERDICT_STATUS, anonymousVerdict, type VerdictCode } from '../domain/verdict.ts';
+import { PLAIN_HEADERS, headersWith } from './openapi-headers.ts';
+import type { ServeOptions } from './options.ts';
+import { PROBLEM_STATUS, PROBLEM_TYPE, type ProblemCode } from './problem.ts';
 import { ROUTES, type RouteName } from './routes.ts';
 import { admitted, debit, health, problem, question, self, verdict } from './schemas.ts';
+import { answeredAs, statusOf } from './verify.ts';
 
 type Json = Record<string, unknown>;
+type Code = VerdictCode | ProblemCode;
 
 const SCHEMAS = { Question: question, Verdict: verdict, Admitted: admitted, Debit: debit, Self: self, Problem: problem, Health: health };
 
@@ -18,102 +23,128 @@ function schemas(): Json {
   return Object.fromEntries(described);
 }
 
-function body(name: keyof typeof SCHEMAS, type = 'application/json'): Json {
-  return { [type]: { schema: { $ref: `#/components/schemas/${name}` } } };
+function body(name: keyof typeof SCHEMAS): Json {
+  return { 'application/json': { schema: { $ref: `#/components/schemas/${name}` } } };
 }
 
-const problemBody = { content: body('Problem', 'application/problem+json') };
+const MEANING: Readonly<Record<Code, string>> = {
+  ...VERDICT_MESSAGE,
+  bad_request: 'The request is not well formed, too long, or took too long to arrive.',
+  unauthorized: "The server's own token is missing or wrong.",
+  forbidden: 'The caller may not use this route.',
+  not_found: 'There is no such debit.',
+  method_not_allowed: 'The route does not take this method.',
+  refund_window_closed: 'The debit is older than 24 hours.',
+};
 
-function answers(...problems: readonly (readonly [number, string])[]): Json {
-  return Object.fromEntries(problems.map(([status, description]) => [String(status), { description, ...problemBody }]));
+/** Bytes that are no request, that are too many, or that come too slowly: any route may be the one that they were for. */
+const BROKEN: readonly (readonly [Code, number])[] = [400, 408, 431].map((status) => ['bad_request', status]);
+const GUARDED: readonly (readonly [Code, number])[] = asProblems('unauthorized', 'forbidden');
+
+function asProblems(...codes: readonly ProblemCode[]): (readonly [Code, number])[] {
+  return codes.map((code) => [code, PROBLEM_STATUS[code]]);
 }
 
-const UNAVAILABLE = [503, 'The store or the queue cannot take it; see Retry-After.'] as const;
-const NO_TOKEN = [401, "The server's own token is missing or wrong."] as const;
-const NOT_ALLOWED = [403, 'The caller may not use this route.'] as const;
+function asVerdicts(...codes: readonly VerdictCode[]): (readonly [Code, number])[] {
+  return codes.map((code) => [code, VERDICT_STATUS[code]]);
+}
 
-const TOLD_IN_HEADERS = [
-  'X-Keyctl-Code',
-  'X-Keyctl-Status',
-  'X-Keyctl-Account',
-  'X-Keyctl-Key-Id',
-  'X-Keyctl-Environment',
-  'X-Keyctl-Tier',
-  'X-Keyctl-Limited-By',
-  'X-Keyctl-Debit-Id',
-  'X-Request-Id',
-  'X-Credits-Consumed',
-  'X-Credits-Available',
-];
-
-function verdictAnswers(): Json {
-  const headers = Object.fromEntries(TOLD_IN_HEADERS.map((name) => [name, { schema: { type: 'string' } }]));
-  const statuses = [...new Set<number>(Object.values(VERDICT_STATUS))].sort((one, other) => one - other);
+/** One response for each status, which names the codes that it may have. `known` as for `headersWith`. */
+function denials(all: readonly (readonly [Code, number])[], known = false): Json {
+  const statuses = [...new Set(all.map(([, status]) => status))];
   return Object.fromEntries(
     statuses.map((status) => {
-      const codes = Object.entries(VERDICT_STATUS).flatMap(([code, its]) => (its === status ? [code] : []));
-      const content = status === 200 ? { content: body('Admitted') } : problemBody;
-      return [String(status), { description: codes.join(', '), headers, ...content }];
+      const codes = [...new Set(all.flatMap(([code, its]) => (its === status ? [code] : [])))];
+      const schema = {
+        $ref: '#/components/schemas/Problem',
+        type: 'object',
+        properties: { code: { enum: codes }, status: { const: status } },
+      };
+      const description = codes.map((code) => `${code}: ${MEANING[code]}`).join(' ');
+      return [String(status), { description, headers: headersWith(status, codes, known), content: { [PROBLEM_TYPE]: { schema } } }];
     }),
   );
 }
 
-/** What each route does, beside its paths and methods; a route without an entry does not compile. */
-const OPERATIONS = {
-  verify: {
-    summary: 'Forward authentication: may this request pass? Admits and charges.',
-    description:
-      'Any method. The service is the bytes between /verify/ and the next / or ?; what follows, the query and the body are ignored.',
-    security: [{ apiKey: [] }],
-    responses: verdictAnswers(),
-  },
-  question: {
-    summary: 'A trusted caller asks whether a key may pass, and charges it.',
-    requestBody: { required: true, content: body('Question') },
-    responses: {
-      200: { description: 'The verdict, whatever it is.', content: body('Verdict') },
-      ...answers([400, 'The question is not well formed.'], NO_TOKEN, NOT_ALLOWED, UNAVAILABLE),
-    },
-  },
-  refund: {
-    summary: 'Gives a debit back, once; repeated, the same answer.',
-    responses: {
-      200: { description: 'The debit.', content: body('Debit') },
-      ...answers(NO_TOKEN, NOT_ALLOWED, [404, 'No such debit.'], [409, 'refund_window_closed: older than 24 hours.'], UNAVAILABLE),
-    },
-  },
-  self: {
-    summary: 'What a key may know about itself: tier, credits and limits. Costs nothing.',
-    security: [{ apiKey: [] }],
-    responses: {
-      200: { description: 'Tier, credits and limits.', content: body('Self') },
-      ...answers([401, 'As on /verify.'], [403, 'As on /verify.'], UNAVAILABLE),
-    },
-  },
-  health: { summary: 'Liveness.', responses: { 200: { description: 'Alive.', content: body('Health') } } },
-  readiness: {
-    summary: 'Readiness: the store answers.',
-    responses: { 200: { description: 'Ready.', content: body('Health') }, ...answers(NO_TOKEN, NOT_ALLOWED, UNAVAILABLE) },
-  },
-  metrics: {
-    summary: 'Metrics for Prometheus.',
-    responses: {
-      200: { description: 'Text exposition format.', content: { 'text/plain': { schema: { type: 'string' } } } },
-      ...answers(NO_TOKEN, NOT_ALLOWED),
-    },
-  },
-  openapi: {
-    summary: 'This document.',
-    responses: {
-      200: { description: 'OpenAPI 3.1.', content: { 'application/json': { schema: { type: 'object' } } } },
-      ...answers(NO_TOKEN, NOT_ALLOWED),
-    },
-  },
-} satisfies Record<RouteName, Json>;
+/** `codes`: those that an answer of 200 may tell. */
+function success(description: string, name: keyof typeof SCHEMAS, codes: readonly VerdictCode[] = ['ok']): Json {
+  const headers = name === 'Health' ? PLAIN_HEADERS : headersWith(200, codes, true);
+  return { 200: { description, headers, content: body(name) } };
+}
 
-/** The contract as OpenAPI 3.1, made from the schemas that check the input. `header` is the one that API keys come in. */
-export function openApiDocument(version: string, header: string): Json {
+function plain(description: string, type: string, schema: Json): Json {
+  return { 200: { description, headers: PLAIN_HEADERS, content: { [type]: { schema } } } };
+}
+
+const VERDICTS = Object.keys(VERDICT_STATUS) as VerdictCode[];
+
+/** The verdicts of /verify, with the statuses that this server gives them. */
+function verdictAnswers(options: ServeOptions): Json {
+  const all = VERDICTS.flatMap((code): (readonly [Code, number])[] =>
+    code === 'ok' ? [] : [[code, answeredAs(statusOf(anonymousVerdict(code, null), options), options)]],
+  );
+  return { ...success('ok: Admitted and charged.', 'Admitted'), ...denials([...all, ...GUARDED, ...BROKEN], true) };
+}
+
+const UNAVAILABLE = asProblems('store_unavailable');
+
+/** What each route does, beside its paths and methods; a route without an entry does not compile. */
+function operations(options: ServeOptions): Record<RouteName, Json> {
+  return {
+    verify: {
+      summary: 'Forward authentication: may this request pass? Admits and charges.',
+      description:
+        'Any method. The service is the bytes between /verify/ and the next / or ?; what follows, the query and the body are ignored.',
+      security: [{ apiKey: [] }, { apiKey: [], token: [] }],
+      responses: verdictAnswers(options),
+    },
+    question: {
+      summary: 'A trusted caller asks whether a key may pass, and charges it.',
+      requestBody: { required: true, content: body('Question') },
+      responses: {
+        ...success('The verdict, whatever it is.', 'Verdict', VERDICTS),
+        ...denials([...BROKEN, ...GUARDED, ...UNAVAILABLE]),
+      },
+    },
+    refund: {
+      summary: 'Gives a debit back, once; repeated, the same answer.',
+      responses: {
+        ...success('The debit.', 'Debit'),
+        ...denials([...BROKEN, ...GUARDED, ...asProblems('not_found', 'refund_window_closed'), ...UNAVAILABLE]),
+      },
+    },
+    self: {
+      summary: 'What a key may know about itself: tier, credits and limits. Costs nothing.',
+      security: [{ apiKey: [] }],
+      responses: {
+        ...success('Tier, credits and limits.', 'Self'),
+        ...denials([...SELF_DENIALS, ...BROKEN, ...UNAVAILABLE]),
+      },
+    },
+    health: { summary: 'Liveness.', security: [], responses: { ...success('Alive.', 'Health'), ...denials(BROKEN) } },
+    readiness: {
+      summary: 'Readiness: the store answers.',
+      responses: { ...success('Ready.', 'Health'), ...denials([...BROKEN, ...GUARDED, ...UNAVAILABLE]) },
+    },
+    metrics: {
+      summary: 'Metrics for Prometheus.',
+      responses: { ...plain('Text exposition format.', 'text/plain', { type: 'string' }), ...denials([...BROKEN, ...GUARDED]) },
+    },
+    openapi: {
+      summary: 'This document.',
+      responses: { ...plain('OpenAPI 3.1.', 'application/json', { type: 'object' }), ...denials([...BROKEN, ...GUARDED]) },
+    },
+  };
+}
+
+const SELF_DENIALS = asVerdicts(
+  ...(['missing_api_key', 'invalid_api_key', 'api_key_disabled', 'api_key_expired', 'account_suspended', 'ip_not_allowed'] as const),
+);
+
+/** The contract of a server with these options as OpenAPI 3.1, made from the schemas that check the input. */
+export function openApiDocument(version: string, options: ServeOptions): Json {
   const names = Object.keys(ROUTES) as RouteName[];
+  const described = operations(options);
   return {
     openapi: '3.1.0',
     info: {
@@ -122,18 +153,20 @@ export function openApiDocument(version: string, header: string): Json {
       description: 'Verification of API keys, their credits and their rate limits.',
       license: { name: 'MIT', identifier: 'MIT' },
     },
-    paths: Object.fromEntries(names.flatMap((name) => ROUTES[name].paths.map((path) => [path, pathItem(name, path)]))),
+    // A token is asked for only where the server has one.
+    security: options.token === null ? [] : [{ token: [] }],
+    paths: Object.fromEntries(names.flatMap((name) => ROUTES[name].paths.map((path) => [path, pathItem(name, path, described[name])]))),
     components: {
       schemas: schemas(),
       securitySchemes: {
-        apiKey: { type: 'apiKey', in: 'header', name: header },
+        apiKey: { type: 'apiKey', in: 'header', name: options.header },
         token: { type: 'http', scheme: 'bearer', description: "The server's own token, where it has one." },
       },
     },
   };
 }
 
-function pathItem(name: RouteName, path: string): Json {
+function pathItem(name: RouteName, path: string, operation: Json): Json {
   const parameters = [...path.matchAll(/\{(\w+)\}/g)].map((match) => ({
     name: match[1],
     in: 'path',
@@ -142,7 +175,7 @@ function pathItem(name: RouteName, path: string): Json {
   }));
   const item: Json = parameters.length === 0 ? {} : { parameters };
   for (const method of ROUTES[name].methods) {
-    item[method.toLowerCase()] = OPERATIONS[name];
+    item[method.toLowerCase()] = operation;
   }
   return item;
 }

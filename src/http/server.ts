@@ -102,7 +102,7 @@ function assemble(options: ServeOptions, deps: ServerDeps, acts: ServedActs, cat
     metrics,
     failed,
     access: new Access(options),
-    openapi: JSON.stringify(openApiDocument(deps.version, options.header)),
+    openapi: JSON.stringify(openApiDocument(deps.version, options)),
     stopping: () => stopping,
   });
   const { server, connections } = httpServer(endpoint, patience);

@@ -69,7 +69,7 @@ export function statusOf(verdict: Verdict, options: ServeOptions): number {
 }
 
 /** nginx passes on 401 and 403 and makes 500 of every other denial, so that for it they all become 403. */
-function answeredAs(status: number, options: ServeOptions): number {
+export function answeredAs(status: number, options: ServeOptions): number {
   return options.nginx && status !== 200 && status !== 401 ? 403 : status;
 }
 
