@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { ROUTES, type RouteName } from '../../src/http/routes.ts';
 import { Contract, parseAnswer } from './openapi-contract.ts';
 import { Served, createAccount, json, replaced, type Answer, type Ask, type ServedOptions } from './served.ts';
@@ -14,10 +14,17 @@ async function serve(options: ServedOptions = {}, headers: Record<string, string
   contract = new Contract(answer.body);
 }
 
-afterEach(() => served.end());
+afterEach(async () => {
+  connection = 'close';
+  await served.end();
+});
 
-async function ask(path: string, { method = 'GET', ...more }: Ask = {}): Promise<Answer> {
-  return contract.check(path, method, await served.ask(path, { method, ...more }));
+/** Plain requests on a connection that goes on are answered by another part of the server than all the others. */
+let connection: 'close' | 'keep-alive' = 'close';
+
+async function ask(path: string, { method = 'GET', headers = {}, ...more }: Ask = {}): Promise<Answer> {
+  const answer = await served.ask(path, { method, headers: { Connection: connection, ...headers }, ...more });
+  return contract.check(path, method, answer);
 }
 
 function verify(apiKey: string, path = '/verify', headers: Record<string, string> = {}): Promise<Answer> {
@@ -74,11 +81,16 @@ function unseen(paths: string, but: RegExp): string[] {
 }
 
 describe.each([
-  ['as it is', {}],
-  ['with --nginx', { nginx: true }],
-  ['with another status for spent credits', { exhaustedStatus: 429 }],
-  ['with both', { nginx: true, exhaustedStatus: 418 }],
-] as const)('/verify, %s', (_, options) => {
+  ['as it is', 'close', {}],
+  ['on a connection that goes on', 'keep-alive', {}],
+  ['with --nginx', 'keep-alive', { nginx: true }],
+  ['with another status for spent credits', 'keep-alive', { exhaustedStatus: 429 }],
+  ['with both', 'close', { nginx: true, exhaustedStatus: 418 }],
+] as const)('/verify, %s', (_, way, options) => {
+  beforeEach(() => {
+    connection = way;
+  });
+
   test('gives every verdict of the document, and no other', async () => {
     await serve({ ...STRICT, ...options });
     expect(await contract.faults()).toEqual([]);
