@@ -6,6 +6,7 @@ import type { Call, CommandModule, Context, StoreMode } from './commands/call.ts
 import { refuseSecrets } from './commands/call.ts';
 import { EXIT, EXIT_CODE_OF_ERROR } from './commands/exit-codes.ts';
 import { buildProgram, parse, positionals, type Globals } from './commands/program.ts';
+import { takeServiceVariables } from './commands/serve-variables.ts';
 import { locateStore } from './config.ts';
 import { KeyctlError } from './domain/error.ts';
 import { checkText } from './domain/names.ts';
@@ -114,6 +115,7 @@ function newContext(version: string): Context {
         process.once('SIGINT', resolve);
         process.once('SIGTERM', resolve);
       }),
+    serviceVariables: () => takeServiceVariables(process.env, process.pid),
   };
 }
 

@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { ServiceVariables } from '../src/commands/serve-variables.ts';
 import type { Actor, Store } from '../src/domain/store.ts';
 import type { Instant } from '../src/domain/utc-day.ts';
 import { openStore } from '../src/stores/open-store.ts';
@@ -42,6 +43,11 @@ export async function temporaryStore(now: string): Promise<{ store: Store; clock
     },
   };
 }
+
+/** What a process has that nobody started as a service. */
+export const NO_SERVICE_VARIABLES: ServiceVariables = {
+  ...{ pid: 1, listenPid: undefined, listenFds: undefined, listenNames: undefined, notifySocket: undefined },
+};
 
 export interface Outcome {
   readonly code: number | null;

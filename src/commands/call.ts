@@ -9,6 +9,7 @@ import type { Instant } from '../domain/utc-day.ts';
 import type { ServedActs } from '../operations/served-acts.ts';
 import type { Output } from '../terminal/output.ts';
 import type { Prompts } from '../terminal/prompts.ts';
+import type { ServiceVariables } from './serve-variables.ts';
 
 /** What a command gets from the composition root. Nothing else in keyctl touches the process, its clock or its randomness. */
 export interface Context {
@@ -21,6 +22,8 @@ export interface Context {
   readonly identity: () => Omit<Actor, 'claimed'>;
   /** Resolves at the first SIGINT or SIGTERM. */
   readonly stopRequested: () => Promise<NodeJS.Signals>;
+  /** What a service manager said in the environment. Asked again, it has said nothing: it is taken out of there. */
+  readonly serviceVariables: () => ServiceVariables;
 }
 
 export type StoreMode = 'read' | 'write' | 'create';

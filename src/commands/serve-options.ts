@@ -1,7 +1,9 @@
 import { readFileSync, statSync } from 'node:fs';
 import { KeyctlError, usageError } from '../domain/error.ts';
-import { DEFAULT_SERVE_OPTIONS, type ServeOptions } from '../http/options.ts';
+import { whereItListens } from '../http/handed-over.ts';
+import { DEFAULT_SERVE_OPTIONS, type HandedOver, type ServeOptions } from '../http/options.ts';
 import { flag, list, option, wholeNumber, type Call } from './call.ts';
+import { handedOver, type ServiceVariables } from './serve-variables.ts';
 
 const DEFAULT_SOCKET_MODE = 0o660;
 
@@ -13,10 +15,13 @@ export interface ServeSettings extends ServeOptions {
   readonly tokenFile: string | null;
 }
 
-/** Throws `usage` for settings that cannot be meant, and `failed` for a token file that cannot be read. */
-export function readServeSettings(call: Call, options: Options): ServeSettings {
+/**
+ * Throws `usage` for settings that cannot be meant, and `failed` for a token file that cannot be read or a descriptor that is no socket.
+ * `variables` are what the service manager said.
+ */
+export function readServeSettings(call: Call, options: Options, variables: ServiceVariables): ServeSettings {
   const told = new Told(options, call.context.env);
-  const listening = readListening(told);
+  const listening = readListening(told, handedOver(variables));
   const tokenFile = told.text('tokenFile') ?? null;
   return {
     ...listening,
@@ -38,8 +43,18 @@ export function readServeSettings(call: Call, options: Options): ServeSettings {
   };
 }
 
-/** A flag beats the environment, also where it says something else that excludes it: `--port` beats KEYCTL_SERVE_SOCKET. */
-function readListening(told: Told): Pick<ServeOptions, 'host' | 'port' | 'socket'> {
+/**
+ * A flag beats the environment, also where it says something else that excludes it: `--port` beats KEYCTL_SERVE_SOCKET, and so does a socket
+ * that was handed over. With that one, flags that say where to listen contradict it.
+ */
+function readListening(told: Told, given: HandedOver | null): Pick<ServeOptions, 'host' | 'port' | 'socket' | 'handedOver'> {
+  if (given !== null) {
+    if (!['host', 'port', 'socket', 'socketMode'].some((name) => told.byFlag(name))) return { ...whereItListens(given), handedOver: given };
+    throw usageError(
+      'serve was handed a socket, so --host, --port, --socket and --socket-mode have no meaning.',
+      'Leave them to its unit.',
+    );
+  }
   if (told.byFlag('socket') && (told.byFlag('host') || told.byFlag('port'))) {
     throw usageError('--socket listens instead of --host and --port.', 'Give one or the other.');
   }
@@ -50,6 +65,7 @@ function readListening(told: Told): Pick<ServeOptions, 'host' | 'port' | 'socket
     host: told.text('host') ?? DEFAULT_SERVE_OPTIONS.host,
     port: wholeNumber('--port', told.text('port') ?? String(DEFAULT_SERVE_OPTIONS.port), 0, 65_535),
     socket: path === undefined ? null : { path, mode: readMode(mode) },
+    handedOver: null,
   };
 }
 

@@ -3,6 +3,7 @@ import type { Logger } from '../http/options.ts';
 import type { Output } from '../terminal/output.ts';
 import { collect, flag, type CommandModule } from './call.ts';
 import { makeFirstKey } from './first-key.ts';
+import { notifier } from './serve-notify.ts';
 import { readServeSettings } from './serve-options.ts';
 
 /** Below the timeouts of every proxy: a verdict that comes later is one that nobody waits for. */
@@ -25,25 +26,32 @@ export const command: CommandModule = {
       .option('--exhausted-status <status>', "the status when the day's credits are spent (default 402)")
       .option('--nginx', 'answer denials as nginx can pass them on: 401 or 403, the true status in X-Keyctl-Status')
       .option('--first-key', 'make a first key if the store has none, and show it once')
-      .addHelpText('after', '\nEvery option but --first-key can come from the environment too: KEYCTL_SERVE_TOKEN_FILE is --token-file.'),
+      .addHelpText(
+        'after',
+        '\nEvery option but --first-key can come from the environment too: KEYCTL_SERVE_TOKEN_FILE is --token-file.' +
+          '\nA socket that systemd hands over is listened on instead of --host and --port, or --socket.',
+      ),
 
   run: async (call, _, options) => {
-    const settings = readServeSettings(call, options);
+    const variables = call.context.serviceVariables();
+    const settings = readServeSettings(call, options, variables);
     const store = await call.openStore('create', BUSY_TIMEOUT_MS);
     const acts = await call.startActs(BUSY_TIMEOUT_MS);
     const [log, { startServer }] = await Promise.all([newLog(call.out), import('../http/server.ts')]);
-    const { clock, version } = call.context;
+    const { clock, version, env } = call.context;
+    const notify = notifier(variables.notifySocket, env['PATH'], log);
     const stopRequested = call.context.stopRequested();
     const server = await startServer(settings, { store, acts, clock, log, version });
     try {
       if (flag(options, 'firstKey')) await makeFirstKey(call, store, server.address, settings);
       if (call.out.talksToPerson) call.out.note(`Serving on ${server.address} with the store at ${store.location}. Ctrl-C stops it.`);
+      void notify('READY=1', `STATUS=Serving on ${server.address}`);
       const end = await Promise.race([stopRequested, acts.ended]);
       // Answering 503 for ever helps nobody; whoever watches over the process starts it again.
       if (end instanceof Error) throw new KeyctlError('failed', 'The thread that writes the store has ended.', { cause: end });
       if (call.out.talksToPerson) call.out.note(`${end}: finishing what is in flight.`);
     } finally {
-      await server.stop();
+      await Promise.all([notify('STOPPING=1', 'STATUS=Finishing what is in flight'), server.stop()]);
     }
     return undefined;
   },

@@ -5,13 +5,22 @@ import type { Store } from '../domain/store.ts';
 import type { Instant } from '../domain/utc-day.ts';
 import type { ServedActs } from '../operations/served-acts.ts';
 
+/** A socket that the process was started with, already listening, as systemd's socket activation does. */
+export interface HandedOver {
+  readonly fd: number;
+  /** What its unit calls it. */
+  readonly name: string;
+}
+
 /** One field for each flag of `keyctl serve`, already read: the token is the file's content, not its path. */
 export interface ServeOptions {
   readonly host: string;
   /** 0 lets the system choose one. */
   readonly port: number;
-  /** A Unix socket instead of host and port, with the mode of its file. */
-  readonly socket: { readonly path: string; readonly mode: number } | null;
+  /** A Unix socket instead of host and port, with the mode of its file; null leaves the mode alone. */
+  readonly socket: { readonly path: string; readonly mode: number | null } | null;
+  /** Is listened on instead of opening one; host and port, or socket, then say where it is. */
+  readonly handedOver: HandedOver | null;
   /** The only environment whose keys are admitted: a name or a code. */
   readonly environment: string | null;
   /** What everything under /verify is, whatever the path says. */
@@ -34,6 +43,7 @@ export const DEFAULT_SERVE_OPTIONS: ServeOptions = {
   host: '127.0.0.1',
   port: 8080,
   socket: null,
+  handedOver: null,
   environment: null,
   service: null,
   header: 'X-API-Key',

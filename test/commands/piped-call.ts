@@ -7,7 +7,7 @@ import { KeyctlError } from '../../src/domain/error.ts';
 import type { Store } from '../../src/domain/store.ts';
 import { openStore } from '../../src/stores/open-store.ts';
 import { Output } from '../../src/terminal/output.ts';
-import { ACTOR, type Outcome, type TestClock } from '../harness.ts';
+import { ACTOR, NO_SERVICE_VARIABLES, type Outcome, type TestClock } from '../harness.ts';
 
 export interface PipedOptions {
   readonly path: string;
@@ -54,6 +54,7 @@ function newCall(out: Output, claimed: string | null, { path, clock, stdin, stop
     context: {
       ...{ env: {}, stdin: Readable.from(stdin === undefined ? [] : [stdin]), clock: () => clock.now, randomBytes, version: 'test' },
       ...{ identity: () => ACTOR, stopRequested: () => stop ?? new Promise<never>(() => undefined) },
+      serviceVariables: () => NO_SERVICE_VARIABLES,
     },
     storeLocation: () => Promise.resolve(path),
     startActs: () => Promise.reject(new Error('no endpoint is started here')),

@@ -7,7 +7,7 @@ import { openStore } from '../../src/stores/open-store.ts';
 import type { Store } from '../../src/domain/store.ts';
 import { Output } from '../../src/terminal/output.ts';
 import type { Choice, Prompts } from '../../src/terminal/prompts.ts';
-import { ACTOR, type TestClock } from '../harness.ts';
+import { ACTOR, NO_SERVICE_VARIABLES, type TestClock } from '../harness.ts';
 
 /** What a person answers to the prompts, in their order: a text, the labels to choose, or `Ctrl-C`. */
 export type Answers = readonly (string | readonly string[])[];
@@ -92,6 +92,7 @@ export async function atTerminal(
     context: {
       ...{ env: {}, stdin: Readable.from([]), clock: () => clock.now, randomBytes, version: 'test' },
       ...{ identity: () => ACTOR, stopRequested: () => new Promise<never>(() => undefined) },
+      serviceVariables: () => NO_SERVICE_VARIABLES,
     },
     storeLocation: async () => path,
     startActs: () => Promise.reject(new Error('no endpoint is started here')),

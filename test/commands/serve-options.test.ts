@@ -4,9 +4,10 @@ import { Readable } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import type { Call } from '../../src/commands/call.ts';
 import { readServeSettings, type ServeSettings } from '../../src/commands/serve-options.ts';
+import type { ServiceVariables } from '../../src/commands/serve-variables.ts';
 import { DEFAULT_SERVE_OPTIONS } from '../../src/http/options.ts';
 import { Output } from '../../src/terminal/output.ts';
-import { ACTOR, temporaryFolder } from '../harness.ts';
+import { ACTOR, NO_SERVICE_VARIABLES, temporaryFolder } from '../harness.ts';
 
 describe('what serve is told', () => {
   let folder: ReturnType<typeof temporaryFolder>;
@@ -20,7 +21,11 @@ describe('what serve is told', () => {
     folder.cleanUp();
   });
 
-  function settings(options: Record<string, unknown>, env: Record<string, string> = {}): ServeSettings {
+  function settings(
+    options: Record<string, unknown>,
+    env: Record<string, string> = {},
+    variables: Partial<ServiceVariables> = {},
+  ): ServeSettings {
     warnings = '';
     const sink = { write: (text: string) => (warnings += text) };
     const refuse = () => Promise.reject(new Error('not here'));
@@ -29,11 +34,11 @@ describe('what serve is told', () => {
       actor: ACTOR,
       context: {
         ...{ env, stdin: Readable.from([]), clock: () => 0, randomBytes: () => new Uint8Array(), version: 'test' },
-        ...{ identity: () => ACTOR, stopRequested: refuse },
+        ...{ identity: () => ACTOR, stopRequested: refuse, serviceVariables: () => NO_SERVICE_VARIABLES },
       },
       ...{ storeLocation: refuse, startActs: refuse, upgradeStore: refuse, openStore: refuse, prompts: () => Promise.resolve(null) },
     };
-    return readServeSettings(call, options);
+    return readServeSettings(call, options, { ...NO_SERVICE_VARIABLES, ...variables });
   }
 
   const refusal = (options: Record<string, unknown>, env?: Record<string, string>) => (): ServeSettings => settings(options, env);
