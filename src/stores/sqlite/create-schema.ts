@@ -16,16 +16,20 @@ import { APPLICATION_ID, MIGRATIONS, type Migration } from './schema.ts';
  * Two processes that do it at once are safe: the second finds the first one's work under the lock.
  */
 export function createSchema(db: Sqlite, path: string, now: Instant, randomBytes: RandomBytes): void {
+  // A store that is there already is not waited for: a busy server may hold its lock.
+  if (isThere(db, path)) return;
   db.transaction(() => {
-    const empty = db.prepare('SELECT count(*) AS n FROM sqlite_schema').get() as { n: number };
-    if (empty.n > 0) {
-      checkKeyctl(db, path);
-      return;
-    }
+    if (isThere(db, path)) return;
     db.pragma(`application_id = ${String(APPLICATION_ID)}`);
     for (const migration of MIGRATIONS) applyMigration(db, migration, now);
     fill(db, now, randomBytes);
   }).immediate();
+}
+
+function isThere(db: Sqlite, path: string): boolean {
+  const objects = db.prepare('SELECT count(*) AS n FROM sqlite_schema').get() as { n: number };
+  if (objects.n > 0) checkKeyctl(db, path);
+  return objects.n > 0;
 }
 
 export function applyMigration(db: Sqlite, migration: Migration, now: Instant): void {

@@ -19,6 +19,7 @@ import { SqliteSettling } from './settle.ts';
 import { Sql } from './sql.ts';
 import { SqliteTiers } from './tiers.ts';
 import { SqliteUsage } from './usage.ts';
+import { WriteTurn } from './write-turn.ts';
 
 export interface SqliteOptions {
   readonly path: string;
@@ -91,6 +92,15 @@ interface Connection {
   readonly transaction: SqliteTransaction;
   readonly settling: SqliteSettling;
   readonly files: OpenedFiles;
+  readonly turn: WriteTurn;
+}
+
+/** A transaction that writes holds the write lock from its beginning. */
+type Kind = 'reading' | 'writing';
+
+function begin({ turn }: Connection, kind: Kind): void {
+  if (kind === 'writing') turn.begin();
+  else turn.beginReading();
 }
 
 /** One connection, used by one act at a time. */
@@ -103,26 +113,26 @@ class SqliteStore implements Store {
   constructor(options: SqliteOptions, db?: Sqlite) {
     this.location = options.path;
     this.#options = options;
-    this.#connection = db === undefined ? open(options) : connect(db, options.path);
+    this.#connection = db === undefined ? open(options) : connect(db, options.path, options.busyTimeoutMs);
   }
 
   read<Result>(act: (tx: ReadTransaction, now: Instant) => Promise<Result>): Promise<Result> {
-    return this.#exclusively((connection) => this.#transact(connection, 'BEGIN', act));
+    return this.#exclusively((connection) => this.#transact(connection, 'reading', act));
   }
 
   write<Result>(act: (tx: WriteTransaction, now: Instant) => Promise<Result>): Promise<Result> {
-    return this.#exclusively((connection) => this.#transact(connection, 'BEGIN IMMEDIATE', act));
+    return this.#exclusively((connection) => this.#transact(connection, 'writing', act));
   }
 
   settle(requests: readonly Request[]): Promise<readonly Verdict[]> {
     return this.#exclusively(async (connection) =>
-      this.#atOnce(connection, 'BEGIN IMMEDIATE', (now) => connection.settling.settle(requests, now)),
+      this.#atOnce(connection, 'writing', (now) => connection.settling.settle(requests, now)),
     );
   }
 
   preview(requests: readonly Request[], at?: Instant): Promise<readonly Preview[]> {
     return this.#exclusively(async (connection) =>
-      this.#atOnce(connection, 'BEGIN', (now) => connection.settling.preview(requests, at ?? now)),
+      this.#atOnce(connection, 'reading', (now) => connection.settling.preview(requests, at ?? now)),
     );
   }
 
@@ -146,10 +156,10 @@ class SqliteStore implements Store {
   }
 
   /** A transaction without an await in it: the lock is never held while anything else runs. */
-  #atOnce<Result>(connection: Connection, begin: string, act: (now: Instant) => Result): Result {
+  #atOnce<Result>(connection: Connection, kind: Kind, act: (now: Instant) => Result): Result {
     const { db } = connection;
     try {
-      db.exec(begin);
+      begin(connection, kind);
       const result = act(this.#options.clock());
       db.exec('COMMIT');
       return result;
@@ -161,12 +171,12 @@ class SqliteStore implements Store {
 
   async #transact<Result>(
     connection: Connection,
-    begin: string,
+    kind: Kind,
     act: (tx: WriteTransaction, now: Instant) => Promise<Result>,
   ): Promise<Result> {
     const { db } = connection;
     try {
-      db.exec(begin);
+      begin(connection, kind);
       const result = await act(connection.transaction, this.#options.clock());
       db.exec('COMMIT');
       return result;
@@ -198,10 +208,11 @@ class SqliteStore implements Store {
 function open({ path, mode, busyTimeoutMs, mostPages }: SqliteOptions): Connection {
   const db = openDatabase(path, mode === 'read' ? 'read' : 'write', busyTimeoutMs);
   if (mostPages !== undefined) db.pragma(`max_page_count = ${String(mostPages)}`);
-  return connect(db, path);
+  return connect(db, path, busyTimeoutMs);
 }
 
-function connect(db: Sqlite, path: string): Connection {
+function connect(db: Sqlite, path: string, busyTimeoutMs: number): Connection {
   const sql = new Sql(db);
-  return { db, transaction: new SqliteTransaction(sql), settling: new SqliteSettling(sql), files: new OpenedFiles(path) };
+  const turn = new WriteTurn(db, path, busyTimeoutMs);
+  return { db, transaction: new SqliteTransaction(sql), settling: new SqliteSettling(sql), files: new OpenedFiles(path), turn };
 }
