@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { parentPort, workerData } from 'node:worker_threads';
 import { KeyctlError, type ErrorCode } from './domain/error.ts';
 import { servedActs, type ServedActs } from './operations/served-acts.ts';
+import { packVerdicts, unpackRequests } from './settle-wire.ts';
 import { openStore } from './stores/open-store.ts';
 
 // The second composition root: the thread on which `serve` writes. It opens the store itself and does what it is told, in order.
@@ -12,10 +13,16 @@ export interface ThreadData {
   readonly busyTimeoutMs: number;
 }
 
-/** One act to do. The answer has the same `id`. */
-export type Order = {
-  [Name in keyof ServedActs]: { readonly id: number; readonly act: Name; readonly argument: Parameters<ServedActs[Name]>[0] };
-}[keyof ServedActs];
+/** One act to do. The answer has the same `id`. What is settled crosses packed, both ways. */
+export type Order =
+  | { readonly id: number; readonly act: 'settle'; readonly argument: string }
+  | {
+      [Name in Exclude<keyof ServedActs, 'settle'>]: {
+        readonly id: number;
+        readonly act: Name;
+        readonly argument: Parameters<ServedActs[Name]>[0];
+      };
+    }[Exclude<keyof ServedActs, 'settle'>];
 
 /** A failure as it crosses between threads: an Error would lose its class and its code on the way. */
 export interface ToldFailure {
@@ -53,7 +60,7 @@ async function work(port: NonNullable<typeof parentPort>, { location, busyTimeou
 function doAct(acts: ServedActs, order: Order): Promise<unknown> {
   switch (order.act) {
     case 'settle':
-      return acts.settle(order.argument);
+      return acts.settle(unpackRequests(order.argument)).then(packVerdicts);
     case 'refund':
       return acts.refund(order.argument);
     case 'addDenials':

@@ -1,6 +1,7 @@
 import { Worker } from 'node:worker_threads';
 import { KeyctlError } from './domain/error.ts';
 import type { ServedActs } from './operations/served-acts.ts';
+import { packRequests, unpackVerdicts, type PackedVerdicts } from './settle-wire.ts';
 import type { Answer, Order, ThreadData, ToldFailure } from './store-thread.ts';
 
 interface Waiting {
@@ -51,7 +52,10 @@ class StoreThread implements ThreadedActs {
     return this.#wait(0);
   }
 
-  settle: ServedActs['settle'] = (requests) => this.#order((id) => ({ id, act: 'settle', argument: requests }));
+  settle: ServedActs['settle'] = async (requests) => {
+    const packed = packRequests(requests);
+    return unpackVerdicts(await this.#order<PackedVerdicts>((id) => ({ id, act: 'settle', argument: packed })));
+  };
   refund: ServedActs['refund'] = (numbers) => this.#order((id) => ({ id, act: 'refund', argument: numbers }));
   addDenials: ServedActs['addDenials'] = (denials) => this.#order((id) => ({ id, act: 'addDenials', argument: denials }));
   fold: ServedActs['fold'] = (limit) => this.#order((id) => ({ id, act: 'fold', argument: limit }));

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 import { randomCharacters, type RandomBytes } from './random.ts';
 
@@ -35,7 +35,7 @@ export function mintApiKey(prefix: string, environmentCode: string, randomBytes:
 
 /** SHA-256 of the secret's UTF-8 bytes, in hex: all that the store ever holds of it. */
 export function digestApiKey(apiKey: string): string {
-  return createHash('sha256').update(apiKey, 'utf8').digest('hex');
+  return hash('sha256', apiKey, 'hex');
 }
 
 /** What people see instead of the secret: the head with four random characters, an ellipsis, the last four. */
