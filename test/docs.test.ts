@@ -143,6 +143,8 @@ describe('every command that a document shows', () => {
       'docs/cli.md',
       'docs/concepts.md',
       'recipes/nginx/keyctl.conf',
+      'recipes/caddy/keyctl.caddy',
+      'recipes/haproxy/keyctl.cfg',
       'recipes/systemd/keyctl.service',
       'recipes/cron/keyctl',
     ]) {

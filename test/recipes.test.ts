@@ -11,6 +11,9 @@ function mapOf(text: string, variable: string): Record<string, string> {
   return Object.fromEntries([...body.matchAll(/^\s+(\S+)\s+"?(.*?)"?;$/gm)].map(([, name = '', value = '']) => [name, value]));
 }
 
+/** The headers about who asks and what it cost, as a verdict has them. */
+const IDENTITY = headersOf({ code: 'ok', status: 200 }).filter((name, place) => place % 2 === 0 && /^X-(Keyctl|Credits)-/.test(name));
+
 describe('recipes/nginx', () => {
   const http = page('recipes/nginx/keyctl.conf');
   const server = page('recipes/nginx/keyctl-server.conf');
@@ -32,8 +35,7 @@ describe('recipes/nginx', () => {
   });
 
   test('takes every header that a verdict has from keyctl, and the client has none of them', () => {
-    const headers = headersOf({ code: 'ok', status: 200 }).filter((_, place) => place % 2 === 0);
-    for (const header of headers.filter((name) => /^X-(Keyctl|Credits)-/.test(name))) {
+    for (const header of IDENTITY) {
       const variable = header.toLowerCase().replaceAll('-', '_');
       const captured = new RegExp(String.raw`^auth_request_set (\$\w+) \$upstream_http_${variable};$`, 'm').exec(location)?.[1];
       expect(captured).toBeDefined();
@@ -46,6 +48,51 @@ describe('recipes/nginx', () => {
   test('asks once for each location, and never for a whole server', () => {
     expect(location.match(/^auth_request /gm)).toHaveLength(1);
     for (const text of [http, server, page('recipes/nginx/site.conf')]) expect(text).not.toMatch(/^\s*auth_request\s/m);
+  });
+});
+
+describe('recipes/caddy', () => {
+  const snippets = page('recipes/caddy/keyctl.caddy');
+
+  test('has the sentence of every denial', () => {
+    const [, body = ''] = /\{keyctl_detail\} \{\n(.*?)^\t\}/ms.exec(snippets) ?? [];
+    const { default: other, ...sentences } = Object.fromEntries(
+      [...body.matchAll(/^\t+(\w+) "(.*)"$/gm)].map(([, code = '', sentence]) => [code, sentence]),
+    );
+    const { ok: _, ...denials } = VERDICT_MESSAGE;
+    expect(sentences).toEqual(denials);
+    expect(other).toMatch(/\.$/);
+  });
+
+  test('tells the API every header about who asks, in the words of keyctl', () => {
+    for (const header of IDENTITY) expect(snippets).toContain(`request_header ${header} {http.reverse_proxy.header.${header}}\n`);
+  });
+
+  test('keeps the same out of both of its logs', () => {
+    const filter = (text: string): string => /format filter \{.*?\n\t+\}\n\t+\}/s.exec(text)?.[0].replaceAll(/\s+/g, ' ') ?? text;
+    const own = filter(page('recipes/caddy/Caddyfile'));
+    expect(own).toContain('request>headers delete');
+    expect(filter(snippets).replace('resp_headers delete ', '')).toBe(own);
+  });
+});
+
+describe('recipes/haproxy', () => {
+  const config = page('recipes/haproxy/keyctl.cfg');
+  const lua = page('recipes/haproxy/keyctl.lua');
+
+  test('tells the API every header about who asks, in the words of keyctl', () => {
+    for (const header of IDENTITY) {
+      const name = header.toLowerCase();
+      const variable = name === 'x-keyctl-code' ? 'keyctl_code' : `keyctl_${name.replaceAll('-', '_')}`;
+      expect(config).toContain(`http-request set-header ${header} %[var(txn.${variable})] unless METH_OPTIONS\n`);
+      expect(lua).toContain(`"${name}"`);
+    }
+  });
+
+  test('asks once, and admits by nothing but the verdict', () => {
+    expect(config.match(/lua\.keyctl/g)).toHaveLength(1);
+    expect(config).toMatch(/http-request return status 503 .* unless METH_OPTIONS or \{ var\(txn\.keyctl_code\) -m str ok \}\n/);
+    expect(lua.match(/txn:set_var\("txn\.keyctl_code"/g)).toHaveLength(1);
   });
 });
 

@@ -1,43 +1,26 @@
-import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { connect } from 'node:net';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { programPath } from './programs.ts';
-import { eventually, start, type Running } from './running.ts';
+import { listens, recipeFile, type Proxy, type RunningProxy, type Site } from './proxy.ts';
+import { start } from './running.ts';
 
-const RECIPE = fileURLToPath(new URL('../../recipes/nginx/', import.meta.url));
+/** nginx with its three parts byte for byte, where the recipe's site.conf looks for them, and that site.conf with other addresses. */
+export const NGINX: Proxy = {
+  program: 'nginx',
+  counterpart: ['--nginx', '--request-id-header', 'X-Request-Id', '--trust-proxy', '127.0.0.1/32', '--environment', 'production'],
+  start: startNginx,
+};
 
-export interface Site {
-  /** An empty folder for its files. */
-  readonly folder: string;
-  readonly port: number;
-  readonly keyctlPort: number;
-  readonly apiPort: number;
-  /** More of http { }, beside the recipe's site. */
-  readonly more: string;
-}
-
-export interface RunningNginx {
-  readonly process: Running;
-  accessLog(): string;
-  errorLog(): string;
-}
-
-/**
- * Starts the real nginx with the recipe: its three parts byte for byte, where its site.conf looks for them, and that
- * site.conf with other addresses. Resolves when it listens.
- */
-export async function startNginx(site: Site): Promise<RunningNginx> {
-  const { folder, port } = site;
+async function startNginx(site: Site): Promise<RunningProxy> {
+  const { folder, port, trickyPort } = site;
   for (const name of ['conf.d', 'snippets', 'temporary']) mkdirSync(join(folder, name));
-  copyFileSync(join(RECIPE, 'keyctl.conf'), join(folder, 'conf.d', 'keyctl.conf'));
-  for (const name of ['keyctl-server.conf', 'keyctl-location.conf']) copyFileSync(join(RECIPE, name), join(folder, 'snippets', name));
-  writeFileSync(join(folder, 'site.conf'), `${siteWithAddresses(site)}\n${site.more}`);
+  writeFileSync(join(folder, 'conf.d', 'keyctl.conf'), recipeFile('nginx/keyctl.conf'));
+  for (const name of ['keyctl-server.conf', 'keyctl-location.conf'])
+    writeFileSync(join(folder, 'snippets', name), recipeFile(`nginx/${name}`));
+  writeFileSync(join(folder, 'site.conf'), `${siteWithAddresses(site)}\n${trickySite(site)}`);
   writeFileSync(join(folder, 'nginx.conf'), mainFile(folder));
   const running = start(programPath('nginx'), ['-p', folder, '-c', join(folder, 'nginx.conf')], {});
-  const listening = eventually(() => reachable(port));
-  // Whichever is first: it listens, or it ended and says why.
-  await Promise.race([listening, running.said(/\[emerg\]/).then(() => Promise.reject(new Error(running.output())))]);
+  await listens(running, [port, trickyPort]);
   return {
     process: running,
     accessLog: () => readFileSync(join(folder, 'access.log'), 'utf8'),
@@ -46,20 +29,41 @@ export async function startNginx(site: Site): Promise<RunningNginx> {
 }
 
 function siteWithAddresses({ folder, port, keyctlPort, apiPort }: Site): string {
-  const changes = [
+  return recipeFile('nginx/site.conf', [
     ['server 127.0.0.1:8080 ', `server 127.0.0.1:${String(keyctlPort)} `],
     ['server 127.0.0.1:3000;', `server 127.0.0.1:${String(apiPort)};`],
     ['listen 80;', `listen 127.0.0.1:${String(port)};`],
     ['/var/log/nginx/api.log', join(folder, 'access.log')],
-  ] as const;
-  return changes.reduce(
-    (text, [from, to]) => {
-      if (text.split(from).length !== 2) throw new Error(`site.conf should have ${from} once`);
-      return text.replace(from, to);
-    },
-    readFileSync(join(RECIPE, 'site.conf'), 'utf8'),
-  );
+  ]);
 }
+
+/** Sites differ. This one has a maintenance page for every failure, retries, and error pages that lead to other protected locations. */
+const trickySite = ({ trickyPort, apiPort, brokenPort }: Site): string => `
+upstream flaky {
+  server 127.0.0.1:${String(brokenPort)} max_fails=0;
+  server 127.0.0.1:${String(apiPort)} max_fails=0;
+}
+server {
+  listen 127.0.0.1:${String(trickyPort)};
+  access_log off;
+  error_page 500 502 503 504 =200 /sorry;
+  error_page 403 =200 /sorry;
+  include snippets/keyctl-server.conf;
+  location = /sorry { return 200 "sorry"; }
+  location /open/ { proxy_pass http://127.0.0.1:1/; }
+  location /retried/ { include snippets/keyctl-location.conf; proxy_pass http://flaky; }
+  location /missing/ {
+    include snippets/keyctl-location.conf;
+    proxy_intercept_errors on;
+    error_page 404 = /fallback/page;
+    proxy_pass http://api;
+  }
+  location /elsewhere/ { include snippets/keyctl-location.conf; proxy_pass http://api; }
+  location /fallback/ { include snippets/keyctl-location.conf; proxy_pass http://api; }
+  location /dear/ { set $keyctl_service dear; include snippets/keyctl-location.conf; proxy_pass http://api; }
+  location /walled/ { deny all; include snippets/keyctl-location.conf; proxy_pass http://api; }
+}
+`;
 
 /** What Debian's nginx.conf is to its sites, in a folder of ours and without a daemon. */
 function mainFile(folder: string): string {
@@ -78,15 +82,4 @@ http {
   include site.conf;
 }
 `;
-}
-
-function reachable(port: number): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const socket = connect(port, '127.0.0.1');
-    socket.once('connect', () => {
-      socket.destroy();
-      resolve();
-    });
-    socket.once('error', reject);
-  });
 }

@@ -2,9 +2,9 @@ import { accessSync, constants } from 'node:fs';
 import { join } from 'node:path';
 
 /** The package of Debian that brings each program which these tests start. */
-const PACKAGE_OF = { nginx: 'nginx-light', faketime: 'faketime', tmux: 'tmux' } as const;
+const PACKAGE_OF = { nginx: 'nginx-light', caddy: 'caddy', haproxy: 'haproxy', faketime: 'faketime', tmux: 'tmux' } as const;
 
-type Program = keyof typeof PACKAGE_OF;
+export type Program = keyof typeof PACKAGE_OF;
 
 /** Servers live in sbin, which is not on every user's PATH. */
 const FOLDERS = [...(process.env['PATH'] ?? '').split(':'), '/usr/local/sbin', '/usr/sbin', '/sbin'];

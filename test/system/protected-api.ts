@@ -1,83 +1,62 @@
 import { expect } from '@jest/globals';
 import { ask, jsonOf, type Answer, type Ask } from './http-client.ts';
 import { Installation, type Customer } from './installation.ts';
-import { startNginx, type RunningNginx } from './nginx.ts';
+import { startLossyRelay, type LossyRelay } from './lossy-relay.ts';
 import { programPath } from './programs.ts';
+import type { Proxy, RunningProxy } from './proxy.ts';
 import { freePort, type Running } from './running.ts';
-import { startBroken, startUpstream, type Received, type Upstream } from './upstream.ts';
-
-/** How recipes/nginx says that the other side is started. */
-const COUNTERPART = ['--nginx', '--request-id-header', 'X-Request-Id', '--trust-proxy', '127.0.0.1/32', '--environment', 'production'];
-
-interface Addresses {
-  readonly port: number;
-  readonly apiPort: number;
-  readonly brokenPort: number;
-}
-
-/** Sites differ. This one has a maintenance page for every failure, retries, and error pages that lead to other protected locations. */
-const trickySite = ({ port, apiPort, brokenPort }: Addresses): string => `
-upstream flaky {
-  server 127.0.0.1:${String(brokenPort)} max_fails=0;
-  server 127.0.0.1:${String(apiPort)} max_fails=0;
-}
-server {
-  listen 127.0.0.1:${String(port)};
-  access_log off;
-  error_page 500 502 503 504 =200 /sorry;
-  error_page 403 =200 /sorry;
-  include snippets/keyctl-server.conf;
-  location = /sorry { return 200 "sorry"; }
-  location /open/ { proxy_pass http://127.0.0.1:1/; }
-  location /retried/ { include snippets/keyctl-location.conf; proxy_pass http://flaky; }
-  location /missing/ {
-    include snippets/keyctl-location.conf;
-    proxy_intercept_errors on;
-    error_page 404 = /fallback/page;
-    proxy_pass http://api;
-  }
-  location /elsewhere/ { include snippets/keyctl-location.conf; proxy_pass http://api; }
-  location /fallback/ { include snippets/keyctl-location.conf; proxy_pass http://api; }
-  location /dear/ { set $keyctl_service dear; include snippets/keyctl-location.conf; proxy_pass http://api; }
-  location /walled/ { deny all; include snippets/keyctl-location.conf; proxy_pass http://api; }
-}
-`;
+import { startBroken, startImpostor, startUpstream, type Received, type Upstream } from './upstream.ts';
 
 interface Parts {
   readonly installation: Installation;
   readonly upstream: Upstream;
   readonly broken: Awaited<ReturnType<typeof startBroken>>;
-  readonly nginx: RunningNginx;
-  /** Where the recipe's own site is. */
-  readonly port: number;
-  /** Where the site is that does all that sites do. */
-  readonly trickyPort: number;
+  readonly counterpart: Proxy['counterpart'];
+  readonly proxy: RunningProxy;
+  /** The way of the proxy to keyctl, where it is one that loses answers. */
+  readonly relay: LossyRelay | null;
 }
 
-/** The real nginx of Debian with the files of recipes/nginx, in front of a real API and of the real `keyctl serve`. */
+interface Ports {
+  /** Where the recipe's own site is. */
+  readonly own: number;
+  /** Where the site is that does all that sites do. */
+  readonly tricky: number;
+  readonly keyctl: number;
+}
+
+/** A real proxy of Debian with the files of its recipe, in front of a real API and of the real `keyctl serve`. */
 export class ProtectedApi {
   readonly #parts: Parts;
-  readonly #ports: { readonly own: number; readonly tricky: number; readonly keyctl: number };
+  readonly #ports: Ports;
   #keyctl: Running;
 
-  private constructor(parts: Parts, keyctl: { readonly process: Running; readonly port: number }) {
+  private constructor(parts: Parts, ports: Ports, keyctl: Running) {
     this.#parts = parts;
-    this.#ports = { own: parts.port, tricky: parts.trickyPort, keyctl: keyctl.port };
-    this.#keyctl = keyctl.process;
+    this.#ports = ports;
+    this.#keyctl = keyctl;
   }
 
-  /** Throws, with nothing left running, where nginx is not installed. */
-  static async open(): Promise<ProtectedApi> {
-    programPath('nginx');
+  /** Throws, with nothing left running, where the proxy is not installed. With `lossy` keyctl's answers can be made to get lost. */
+  static async open(proxy: Proxy, { lossy = false } = {}): Promise<ProtectedApi> {
+    programPath(proxy.program);
     const installation = new Installation();
     const upstream = await startUpstream();
     const broken = await startBroken();
     await installation.run(['service', 'create', 'dear', '--cost', '500']);
-    const keyctl = await installation.serve(COUNTERPART);
-    const [port, trickyPort] = [await freePort(), await freePort()];
-    const more = trickySite({ port: trickyPort, apiPort: upstream.port, brokenPort: broken.port });
-    const site = { folder: installation.folder, port, keyctlPort: keyctl.port, apiPort: upstream.port, more };
-    return new ProtectedApi({ installation, upstream, broken, port, trickyPort, nginx: await startNginx(site) }, keyctl);
+    const keyctl = await installation.serve(proxy.counterpart);
+    const relay = lossy ? await startLossyRelay(keyctl.port) : null;
+    const ports = { own: await freePort(), tricky: await freePort(), keyctl: keyctl.port };
+    const running = await proxy.start({
+      folder: installation.folder,
+      port: ports.own,
+      trickyPort: ports.tricky,
+      keyctlPort: relay?.port ?? keyctl.port,
+      apiPort: upstream.port,
+      brokenPort: broken.port,
+    });
+    const parts = { installation, upstream, broken, relay, counterpart: proxy.counterpart, proxy: running };
+    return new ProtectedApi(parts, ports, keyctl.process);
   }
 
   get installation(): Installation {
@@ -88,8 +67,19 @@ export class ProtectedApi {
     return this.#parts.upstream;
   }
 
-  get nginx(): RunningNginx {
-    return this.#parts.nginx;
+  get proxy(): RunningProxy {
+    return this.#parts.proxy;
+  }
+
+  /** What loses keyctl's answers. Throws if it was not asked for. */
+  get relay(): LossyRelay {
+    if (this.#parts.relay === null) throw new Error('open it with { lossy: true }');
+    return this.#parts.relay;
+  }
+
+  /** The port of the recipe's own site. */
+  get port(): number {
+    return this.#ports.own;
   }
 
   get keyctl(): Running {
@@ -101,9 +91,14 @@ export class ProtectedApi {
     return this.#parts.broken.connections();
   }
 
-  /** Starts `keyctl serve` again, where nginx looks for it. */
+  /** Listens where keyctl did, and says 200 to everything without a verdict. keyctl has to be stopped. */
+  startImpostor(): Promise<{ stop(): Promise<void> }> {
+    return startImpostor(this.#ports.keyctl);
+  }
+
+  /** Starts `keyctl serve` again, where the proxy looks for it. */
   async serveAgain(): Promise<void> {
-    this.#keyctl = (await this.installation.serve(COUNTERPART, this.#ports.keyctl)).process;
+    this.#keyctl = (await this.installation.serve(this.#parts.counterpart, this.#ports.keyctl)).process;
   }
 
   /** Sends requests and tells what the API got of them. */
@@ -122,7 +117,8 @@ export class ProtectedApi {
   }
 
   async close(): Promise<void> {
-    await this.nginx.process.stop();
+    await this.proxy.process.stop();
+    await this.#parts.relay?.stop();
     await this.#keyctl.stop();
     await this.upstream.stop();
     await this.#parts.broken.stop();
@@ -138,7 +134,7 @@ export function as({ secret }: Customer, more: Ask = {}): Ask {
 /** The body of a denial, having looked at what every one of them has. */
 export function problemIn(answer: Answer): Readonly<Record<string, unknown>> {
   expect(answer.headers['content-type']).toBe('application/problem+json');
-  expect(answer.headers['x-request-id']).toMatch(/^[0-9a-f]{32}$/);
+  expect(answer.headers['x-request-id']).toMatch(/^[0-9a-f-]{32,36}$/);
   const body = jsonOf(answer.body);
   expect(body).toMatchObject({ type: 'about:blank', status: answer.status, requestId: answer.headers['x-request-id'] });
   expect(body['title']).toMatch(/^[A-Z]/);

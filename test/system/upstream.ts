@@ -14,7 +14,7 @@ export interface Upstream {
   stop(): Promise<void>;
 }
 
-/** The operator's API: it answers 200 and its own words; 404 where the path says missing; a redirect inside of nginx for /elsewhere. */
+/** The operator's API: it answers 200 and its own words; 404 where the path says missing; a redirect inside of the proxy for /elsewhere. */
 export async function startUpstream(): Promise<Upstream> {
   const received: Received[] = [];
   const server = createServer((req, res) => {
@@ -43,10 +43,17 @@ export async function startBroken(): Promise<{ readonly port: number; readonly c
   return { port: await listening(server), connections: () => connections, stop: () => closed(server) };
 }
 
-function listening(server: ReturnType<typeof createServer>): Promise<number> {
+/** Some other program: it says 200 to everything. */
+export async function startImpostor(port: number): Promise<{ stop(): Promise<void> }> {
+  const server = createServer((_, res) => res.end('ok'));
+  await listening(server, port);
+  return { stop: () => closed(server) };
+}
+
+function listening(server: ReturnType<typeof createServer>, port = 0): Promise<number> {
   return new Promise((resolve, reject) => {
     server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
+    server.listen(port, '127.0.0.1', () => {
       const address = server.address();
       if (address !== null && typeof address === 'object') resolve(address.port);
       else reject(new Error('a TCP server has a port'));
