@@ -37,7 +37,7 @@ export const command: CommandModule = {
 async function resetWithProgress(call: Call, act: (steps: ReturnType<typeof restingSteps>) => Promise<ResetReport>): Promise<ResetReport> {
   const progress = progressLine(call);
   return act(
-    restingSteps((text) => {
+    restingSteps(({ text }) => {
       progress.show(text);
     }),
   ).finally(() => {

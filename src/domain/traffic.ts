@@ -120,5 +120,7 @@ export interface UsageRows {
 export interface UsageWrites extends UsageRows {
   /** Moves the cursor over at most `limit` debits, adding them to hourly and daily usage. Returns how many there were. */
   fold(limit: number): Promise<number>;
+  /** Whether debits of before the instant may still be past the cursor. Beside a clock that stepped back it may say so needlessly. */
+  unfoldedBefore(at: Instant): Promise<boolean>;
   addDenials(denials: readonly CountedDenial[]): Promise<void>;
 }

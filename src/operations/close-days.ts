@@ -1,11 +1,11 @@
 import { openBalance } from '../domain/credits.ts';
 import { KeyctlError } from '../domain/error.ts';
 import type { Store, UsedBooks, WriteTransaction } from '../domain/store.ts';
-import { dayOf, formatDay, type Instant, type UtcDay } from '../domain/utc-day.ts';
+import { dayOf, formatDay, startOfDay, type Instant, type UtcDay } from '../domain/utc-day.ts';
 import { allowanceOn } from './balance-on.ts';
 import type { Steps } from './steps.ts';
 
-/** How much one transaction does: small, so that whoever waits for the write lock waits for milliseconds. */
+/** How much one transaction does, if its stint does not say otherwise: whoever waits for the write lock waits for milliseconds. */
 const DEBITS_PER_STEP = 2_000;
 const ACCOUNTS_PER_STEP = 500;
 const IDLE_PER_STEP = 100;
@@ -23,43 +23,66 @@ const EMPTY_DAYS_PER_STEP = 500;
  */
 export async function closeDays(store: Store, until: UtcDay, steps: Steps): Promise<readonly UtcDay[]> {
   const closed: UtcDay[] = [];
+  // What is debited from now on is for `serve` and the next reset to fold: beside a running load there is no end to it.
+  const { begun, first } = await store.read(async (tx, now) => ({ begun: now, first: (await tx.credits.closedThrough()) + 1 }));
   for (;;) {
-    const step = await steps.run(() => store.write((tx, now) => closeStep(tx, Math.min(until, dayOf(now)), now)));
+    const step = await steps.run((stint) =>
+      store.write((tx, now) => stint.work(() => closeStep(tx, { until: Math.min(until, dayOf(now)), now, begun, portion: stint.portion }))),
+    );
     closed.push(...step.closed);
     if (step.done) return closed;
-    steps.tell(`closing ${formatDay(step.day)}`);
+    const { day, counted, accounts } = step;
+    const total = Math.max(1, until - first) * accounts;
+    steps.tell({ text: `closing ${formatDay(day)}`, done: Math.min(total, (day - first) * accounts + counted), total });
   }
 }
 
 interface CloseStep {
   readonly done: boolean;
+  /** The day that the next step goes on with, and how many of its accounts are counted. */
   readonly day: UtcDay;
+  readonly counted: number;
+  readonly accounts: number;
   readonly closed: readonly UtcDay[];
 }
 
-async function closeStep(tx: WriteTransaction, until: UtcDay, now: Instant): Promise<CloseStep> {
+interface CloseStint {
+  readonly until: UtcDay;
+  readonly now: Instant;
+  /** When the first step was. */
+  readonly begun: Instant;
+  readonly portion: number;
+}
+
+async function closeStep(tx: WriteTransaction, { until, now, begun, portion }: CloseStint): Promise<CloseStep> {
   const closed: UtcDay[] = [];
+  const accounts = await tx.accounts.lastRef();
   let day = (await tx.credits.closedThrough()) + 1;
-  // A proof needs every debit of the day in the usage, those too that a clock stepping back has just put there.
-  if ((await tx.usage.fold(DEBITS_PER_STEP)) === DEBITS_PER_STEP) return { done: false, day, closed };
-  if (day >= until) return { done: true, day, closed };
+  const after = (done: boolean, counted = 0): CloseStep => ({ done, day, counted, accounts, closed });
+  // A proof needs every debit of the days in the usage, those too that a clock stepping back has just put there.
+  const folded = day < until ? startOfDay(until) : begun + 1;
+  const debits = Math.ceil(DEBITS_PER_STEP * portion);
+  if ((await tx.usage.unfoldedBefore(folded)) && (await tx.usage.fold(debits)) === debits) return after(false);
+  if (day >= until) return after(true);
   if (until - day > LATE_BY_DAYS && (await tx.credits.countedThrough(day)) === 0) {
     closed.push(...(await closeEmptyDays(tx, day, until, now)));
-    if (closed.length > 0) return { done: false, day: day + closed.length, closed };
+    day += closed.length;
+    if (closed.length > 0) return after(false);
   }
-  const lastRef = await tx.accounts.lastRef();
-  for (let left = ACCOUNTS_PER_STEP; left > 0 && day < until;) {
-    const after = await tx.credits.countedThrough(day);
-    const through = Math.max(after, Math.min(lastRef, after + left));
-    for (const books of await tx.credits.booksIn(day, { after, through })) await prove(tx, books);
-    await tx.credits.countBooks(day, { after, through });
-    left -= through - after + COST_OF_A_DAY;
-    if (through < lastRef) continue;
+  let counted = 0;
+  for (let left = Math.ceil(ACCOUNTS_PER_STEP * portion); left > 0 && day < until;) {
+    const from = await tx.credits.countedThrough(day);
+    counted = Math.max(from, Math.min(accounts, from + left));
+    for (const books of await tx.credits.booksIn(day, { after: from, through: counted })) await prove(tx, books);
+    await tx.credits.countBooks(day, { after: from, through: counted });
+    left -= counted - from + COST_OF_A_DAY;
+    if (counted < accounts) continue;
     await tx.credits.closeDay(day, now);
     closed.push(day);
     day += 1;
+    counted = 0;
   }
-  return { done: day >= until, day, closed };
+  return after(day >= until, counted);
 }
 
 /** Closes the days up to the first with books, at most so many; looked up and closed in one transaction, nothing comes between. */
@@ -92,10 +115,12 @@ export async function openAdjustedBooks(store: Store, from: UtcDay, until: UtcDa
   const idle = await store.read((tx) => tx.credits.adjustedIdle(from, until));
   for (let begin = 0; begin < idle.length; begin += IDLE_PER_STEP) {
     const some = idle.slice(begin, begin + IDLE_PER_STEP);
-    await steps.run(() =>
-      store.write(async (tx) => {
-        for (const { accountRef, day } of some) await openIdle(tx, accountRef, day);
-      }),
+    await steps.run((stint) =>
+      store.write((tx) =>
+        stint.work(async () => {
+          for (const { accountRef, day } of some) await openIdle(tx, accountRef, day);
+        }),
+      ),
     );
   }
 }

@@ -41,10 +41,13 @@ export async function pruneOld(store: Store, { limits, due }: PrunePlan, steps: 
   let pruned = NOTHING_PRUNED;
   if (total(due) === 0) return pruned;
   for (;;) {
-    const some = await steps.run(() => store.write((tx) => tx.prune(limits, ROWS_PER_STEP)));
+    const { some, rows } = await steps.run(async (stint) => {
+      const rows = Math.ceil(ROWS_PER_STEP * stint.portion);
+      return { rows, some: await store.write((tx) => stint.work(() => tx.prune(limits, rows))) };
+    });
     pruned = { debits: pruned.debits + some.debits, usage: pruned.usage + some.usage, requestIds: pruned.requestIds + some.requestIds };
-    if (total(some) < ROWS_PER_STEP) return pruned;
-    steps.tell(`pruned ${String(total(pruned))} rows`);
+    if (total(some) < rows) return pruned;
+    steps.tell({ text: 'pruning', done: Math.min(total(pruned), total(due)), total: total(due) });
   }
 }
 

@@ -1,25 +1,68 @@
 import { setTimeout } from 'node:timers/promises';
 
-/** Rests this many times as long as the step before it took. */
+/** Rests this many times as long as the step before it held the lock. */
 const REST_FACTOR = 2;
 const LEAST_REST_MS = 1;
+/** How long a step should work under the lock: little beside what a server's own commit takes, much beside what beginning one costs. */
+const WORK_MS = 2;
+const LEAST_PORTION = 1 / 16;
+const MOST_PORTION = 8;
+/** No step is this many times larger than the one before, since what it finds may be dearer. */
+const GROWTH = 1.5;
+
+/** How much one step should do. */
+export interface Stint {
+  /** Of its usual amount. */
+  readonly portion: number;
+  /** Does the step's work; to be called as soon as the lock is held, so that waiting for it does not count. */
+  work<Result>(act: () => Promise<Result>): Promise<Result>;
+}
+
+/** The usual amount, not measured. */
+export const WHOLE: Stint = { portion: 1, work: (act) => act() };
+
+export interface Progress {
+  readonly text: string;
+  readonly done: number;
+  readonly total: number;
+}
 
 /** The pace of an act that is made of many short transactions beside a running server. */
 export interface Steps {
   /** Runs one step, then rests, so that whoever waits for the write lock mostly finds it free. */
-  run<Result>(step: () => Promise<Result>): Promise<Result>;
+  run<Result>(step: (stint: Stint) => Promise<Result>): Promise<Result>;
   /** Tells a person how far it is. */
-  tell(text: string): void;
+  tell(progress: Progress): void;
 }
 
-/** Steps that rest in between; `tell` is left out where nobody watches. */
-export function restingSteps(tell: (text: string) => void = () => undefined): Steps {
+/** Milliseconds that only ever grow, and a rest of so many of them. */
+export interface Pacing {
+  readonly stopwatch: () => number;
+  readonly rest: (ms: number) => Promise<unknown>;
+}
+
+const PACING: Pacing = { stopwatch: () => performance.now(), rest: (ms) => setTimeout(ms) };
+
+/** Steps that rest in between and that are as large as the machine does in about 2 ms; `tell` is left out where nobody watches. */
+export function restingSteps(tell: (progress: Progress) => void = () => undefined, { stopwatch, rest } = PACING): Steps {
+  let portion = LEAST_PORTION;
   return {
     tell,
     run: async (step) => {
-      const begun = performance.now();
-      const result = await step();
-      await setTimeout(Math.max(LEAST_REST_MS, REST_FACTOR * (performance.now() - begun)));
+      let [begun, worked] = [stopwatch(), 0];
+      const result = await step({
+        portion,
+        work: async (act) => {
+          begun = stopwatch();
+          const done = await act();
+          worked = stopwatch() - begun;
+          return done;
+        },
+      });
+      // The commit belongs to what others wait for, but smaller steps do not make it shorter.
+      const held = stopwatch() - begun;
+      portion = Math.min(MOST_PORTION, Math.max(LEAST_PORTION, portion * Math.min(GROWTH, WORK_MS / Math.max(worked, 0.01))));
+      await rest(Math.max(LEAST_REST_MS, REST_FACTOR * held));
       return result;
     },
   };

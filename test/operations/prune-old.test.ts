@@ -2,6 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import type { Store } from '../../src/domain/store.ts';
 import { dayOf, MS_PER_DAY, MS_PER_HOUR } from '../../src/domain/utc-day.ts';
 import { previewReset } from '../../src/operations/reset.ts';
+import { WHOLE, type Progress } from '../../src/operations/steps.ts';
 import { charge, memoryStore } from './account-fixture.ts';
 import { runReset } from './reset-fixture.ts';
 
@@ -64,10 +65,10 @@ describe('what reset prunes', () => {
     await charge(store, 'default', 1_000);
     clock.now = BEGIN + 90 * MS_PER_DAY;
     await charge(store, 'default', 1);
-    const told: string[] = [];
-    const report = await runReset(store, false, { run: (step) => step(), tell: (text) => told.push(text) });
+    const told: Progress[] = [];
+    const report = await runReset(store, false, { run: (step) => step(WHOLE), tell: (progress) => told.push(progress) });
     expect(report.pruned.debits).toBe(1_993);
-    expect(told.filter((text) => text.startsWith('pruned'))).not.toEqual([]);
+    expect(told.filter(({ text }) => text === 'pruning')).toContainEqual({ text: 'pruning', done: 1_000, total: expect.any(Number) });
     expect(await count(store)).toBe(1);
   });
 

@@ -5,6 +5,7 @@ import type { Store } from '../../src/domain/store.ts';
 import { dayOf, MS_PER_DAY, MS_PER_HOUR, startOfDay, type UtcDay } from '../../src/domain/utc-day.ts';
 import { giveCredit } from '../../src/operations/give-credit.ts';
 import { refundDebit } from '../../src/operations/refund-debit.ts';
+import { WHOLE, type Stint } from '../../src/operations/steps.ts';
 import { ACTOR } from '../harness.ts';
 import { addAccount, charge, memoryStore, viewAccount } from './account-fixture.ts';
 import { allBooks, runReset } from './reset-fixture.ts';
@@ -34,9 +35,9 @@ describe('a clock that ran ahead', () => {
     clock.now = NOON + YEARS;
     let steps = 0;
     const counting = {
-      run: <Result>(step: () => Promise<Result>) => {
+      run: <Result>(step: (stint: Stint) => Promise<Result>) => {
         steps += 1;
-        return step();
+        return step(WHOLE);
       },
       tell: () => undefined,
     };
@@ -106,8 +107,8 @@ describe('a clock that stepped back over midnight while a reset ran', () => {
     clock.now = startOfDay(TODAY + 1) + 5;
     let steps = 0;
     const steppingBack = {
-      run: async <Result>(step: () => Promise<Result>): Promise<Result> => {
-        const result = await step();
+      run: async <Result>(step: (stint: Stint) => Promise<Result>): Promise<Result> => {
+        const result = await step(WHOLE);
         steps += 1;
         if (steps === 1) {
           clock.now = startOfDay(TODAY + 1) - 5;

@@ -1,11 +1,11 @@
 import type { Store } from '../../src/domain/store.ts';
 import { dayOf, type UtcDay } from '../../src/domain/utc-day.ts';
 import { reset, type ResetReport } from '../../src/operations/reset.ts';
-import type { Steps } from '../../src/operations/steps.ts';
+import { WHOLE, type Steps } from '../../src/operations/steps.ts';
 import { ACTOR } from '../harness.ts';
 
 /** Steps without a rest: nobody waits beside a test. */
-export const AT_ONCE: Steps = { run: (step) => step(), tell: () => undefined };
+export const AT_ONCE: Steps = { run: (step) => step(WHOLE), tell: () => undefined };
 
 export function runReset(store: Store, prune = false, steps: Steps = AT_ONCE): Promise<ResetReport> {
   return reset(store, ACTOR, prune, steps);

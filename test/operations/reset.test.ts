@@ -6,6 +6,7 @@ import { giveCredit } from '../../src/operations/give-credit.ts';
 import { refundDebit } from '../../src/operations/refund-debit.ts';
 import { previewReset } from '../../src/operations/reset.ts';
 import { setTier } from '../../src/operations/set-tier.ts';
+import { WHOLE, type Stint } from '../../src/operations/steps.ts';
 import { ACTOR } from '../harness.ts';
 import { addAccount, charge, memoryStore, trail, viewAccount } from './account-fixture.ts';
 import { allBooks, AT_ONCE, runReset } from './reset-fixture.ts';
@@ -110,7 +111,7 @@ describe('reset', () => {
     const report = await runReset(store, false, {
       run: (step) => {
         steps += 1;
-        return step();
+        return step(WHOLE);
       },
       tell: () => undefined,
     });
@@ -154,9 +155,9 @@ describe('reset', () => {
     clock.now = NOON + MS_PER_DAY;
     let left = 2;
     const breaking = {
-      run: <Result>(step: () => Promise<Result>): Promise<Result> => {
+      run: <Result>(step: (stint: Stint) => Promise<Result>): Promise<Result> => {
         left -= 1;
-        return left < 0 ? Promise.reject(new Error('the power went')) : step();
+        return left < 0 ? Promise.reject(new Error('the power went')) : step(WHOLE);
       },
       tell: () => undefined,
     };
@@ -168,6 +169,26 @@ describe('reset', () => {
     for (const debit of debits.slice(-2)) await refundDebit(store, debit.number, { kind: 'shell', actor: ACTOR, reason: 'test' });
     expect(await runReset(store)).toMatchObject({ daysClosed: 1 });
     expect(await store.read((tx) => tx.credits.closedDays(TODAY))).toMatchObject([{ accounts: 2, spent: 300 }]);
+  });
+
+  test('ends beside requests that never do, and leaves the new ones to be folded later', async () => {
+    const { store, clock } = await noon();
+    await charge(store, 'default', 10);
+    clock.now = NOON + MS_PER_DAY;
+    let steps = 0;
+    const beside = {
+      run: async <Result>(step: (stint: Stint) => Promise<Result>): Promise<Result> => {
+        steps += 1;
+        clock.now += 1_000;
+        // More than the next step could fold.
+        await charge(store, 'default', 100);
+        return step({ ...WHOLE, portion: 1 / 100 });
+      },
+      tell: () => undefined,
+    };
+    expect(await runReset(store, false, beside)).toMatchObject({ daysClosed: 1 });
+    expect(steps).toBeLessThan(20);
+    expect(await store.read((tx) => tx.credits.closedDays(TODAY))).toMatchObject([{ spent: 1_000 }]);
   });
 
   test('a change of tier that waited is counted when its day comes', async () => {

@@ -182,7 +182,10 @@ describe.each(STORE_KINDS)('settling on $name', (kind) => {
     expect(before.sums).toEqual([{ bucket: account.ref, requests: 5, credits: 400, denied: {} }]);
     expect(await opened.store.write((tx) => tx.usage.fold(2))).toBe(2);
     expect(await usage()).toEqual(before);
+    const unfolded = (wait: number) => opened.store.write((tx, now) => tx.usage.unfoldedBefore(now + wait));
+    expect([await unfolded(-1), await unfolded(1)]).toEqual([false, true]);
     expect(await opened.store.write((tx) => tx.usage.fold(100))).toBe(3);
+    expect(await unfolded(MS_PER_DAY)).toBe(false);
     expect(await usage()).toEqual(before);
     const [oldest] = (await opened.store.read((tx) => tx.debits.page({}, null, 9))).slice(-1);
     if (oldest === undefined) throw new RangeError('no debit');

@@ -1,3 +1,4 @@
+import { firstDebitNumber } from '../../domain/debit.ts';
 import type { Ref } from '../../domain/entities.ts';
 import type { CountedDenial, Denial, DenialFilter, UsageBucket, UsageQuery, UsageSum, UsageWrites } from '../../domain/store.ts';
 import { dayOf, hourOf, type Instant, type UtcDay } from '../../domain/utc-day.ts';
@@ -119,6 +120,14 @@ export class SqliteUsage implements UsageWrites {
     );
     this.#sql.run('UPDATE state SET folded_through = ?', chunk.through);
     return chunk.n;
+  }
+
+  async unfoldedBefore(at: Instant): Promise<boolean> {
+    // The number says a debit's time, but for what the clock stepped back.
+    const first = this.#sql.get<{ earliest: number | null }>(
+      'SELECT (SELECT min(number) FROM debits WHERE number > folded_through) - ahead_micros AS earliest FROM state',
+    );
+    return typeof first?.earliest === 'number' && first.earliest < firstDebitNumber(at);
   }
 
   async addDenials(denials: readonly CountedDenial[]): Promise<void> {
