@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { expect } from '@jest/globals';
+import Database from 'better-sqlite3';
 import type { Key } from '../../src/domain/entities.ts';
 import type { RateLimit } from '../../src/domain/rate-limit.ts';
 import type { NewKey, Store } from '../../src/domain/store.ts';
@@ -62,6 +63,17 @@ export class Counterpart {
   /** Ends the process; nobody listens at its port any more. */
   async down(): Promise<void> {
     await this.#process.stop();
+  }
+
+  /** Does something while another process holds the store's write lock. */
+  async locked<Value>(act: () => Promise<Value>): Promise<Value> {
+    const other = new Database(this.store.location);
+    try {
+      other.exec('BEGIN IMMEDIATE');
+      return await act();
+    } finally {
+      other.close();
+    }
   }
 
   signal(signal: NodeJS.Signals): void {

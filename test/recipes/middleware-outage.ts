@@ -73,19 +73,22 @@ export function describeOutage(recipe: string, startApp: StartApp): void {
       }
     });
 
-    test.each(['{}', 'null', '"ok"', '{"valid":"true"}', '<html>'])('where something else answers 200 and %s, nobody passes', async (body) => {
-      const other = createServer((_, res) => void res.end(body));
-      const beside = await startApp({ url: `http://127.0.0.1:${String(await listen(other))}` });
-      try {
-        const answer = await ask(beside.port, { path: '/things', headers: { 'X-API-Key': 'a key' } });
-        expect(answer.status).toBe(503);
-        expect(problemIn(answer)).toMatchObject({ code: 'store_unavailable' });
-        expect(beside.seen).toEqual([]);
-      } finally {
-        await beside.stop();
-        await close(other);
-      }
-    });
+    test.each(['{}', 'null', '"ok"', '{"valid":"true"}', '<html>'])(
+      'where something else answers 200 and %s, nobody passes',
+      async (body) => {
+        const other = createServer((_, res) => void res.end(body));
+        const beside = await startApp({ url: `http://127.0.0.1:${String(await listen(other))}` });
+        try {
+          const answer = await ask(beside.port, { path: '/things', headers: { 'X-API-Key': 'a key' } });
+          expect(answer.status).toBe(503);
+          expect(problemIn(answer)).toMatchObject({ code: 'store_unavailable' });
+          expect(beside.seen).toEqual([]);
+        } finally {
+          await beside.stop();
+          await close(other);
+        }
+      },
+    );
 
     test('nobody passes while keyctl hangs or is down, with a key or without', async () => {
       const holder = await keyctl.holder('waiting');
