@@ -6,6 +6,9 @@ import type { Exchange, RequestHead } from './exchange.ts';
 import { readPlainRequest } from './plain-request.ts';
 import { serviceInPath } from './request-target.ts';
 
+/** How long a stopping server waits for the first byte of a connection that it has accepted. */
+const SILENT_AT_STOP_MS = 250;
+
 export interface PlainLaneDeps {
   readonly server: Server;
   /** Answers a request under /verify, sooner or later. */
@@ -66,7 +69,7 @@ export class PlainLane {
 
   /** Closes the connections on which nothing is under way; the others close with their answer. */
   closeIdle(): void {
-    for (const connection of this.#open) connection.closeIfIdle();
+    for (const connection of this.#open) connection.closeForStop();
   }
 
   closeAll(): void {
@@ -125,6 +128,12 @@ class PlainConnection {
 
   closeIfIdle(): void {
     if (!this.#busy) this.#socket.destroy();
+  }
+
+  /** Who has connected and not yet spoken is about to: ended at once, its request would be lost although somebody else could take it. */
+  closeForStop(): void {
+    if (this.#spoken) this.closeIfIdle();
+    else this.#socket.setTimeout(Math.min(SILENT_AT_STOP_MS, this.#deps.firstByteMs));
   }
 
   destroy(): void {

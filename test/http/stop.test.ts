@@ -72,7 +72,7 @@ describe('a server that stops', () => {
     expect(wire.text.lastIndexOf('Connection: close')).toBeGreaterThan(wire.text.lastIndexOf('HTTP/1.1 200'));
   });
 
-  test('takes no new connection, closes idle and silent ones at once, and does so only once', async () => {
+  test('takes no new connection, closes idle and silent ones, and does so only once', async () => {
     await serve();
     const idle = served.connect();
     idle.write(head('/healthz'));
@@ -83,6 +83,26 @@ describe('a server that stops', () => {
     await Promise.all([idle.closed(), silent.closed()]);
     expect(idle.statuses).toEqual(['200']);
     await expect(served.ask('/healthz')).rejects.toMatchObject({ code: 'ECONNREFUSED' });
+  });
+
+  test('answers whom it has accepted and who has not spoken yet', async () => {
+    await serve();
+    const { apiKey } = await served.key();
+    const wire = served.connect();
+    await settled(() => !wire.socket.connecting);
+    expect((await served.ask('/healthz')).status).toBe(200);
+    const stopped = served.server.stop();
+    let refuses = false;
+    while (!refuses) {
+      refuses = await served.ask('/healthz').then(
+        () => false,
+        () => true,
+      );
+    }
+    wire.write(head('/verify', `X-API-Key: ${apiKey}`));
+    expect(await wire.closed()).toMatch(/^HTTP\/1\.1 200 [^]*Connection: close/);
+    await stopped;
+    expect(await served.debits()).toHaveLength(1);
   });
 
   test('says so at /readyz to whom it still hears', async () => {
