@@ -56,7 +56,7 @@ async function ask(url, token, body) {
   const once = async () => {
     const headers = { 'Content-Type': 'application/json', ...(token === '' ? {} : { Authorization: `Bearer ${token}` }) };
     const answer = await fetch(url, { method: 'POST', headers, body: JSON.stringify(body), signal: AbortSignal.timeout(2_000) });
-    if (answer.status !== 200) throw new Error(`keyctl answered ${answer.status}`);
+    if (answer.status !== 200) throw new Error(`No answer but ${answer.status}`);
     return { verdict: await answer.json(), headers: answer.headers };
   };
   return once()
