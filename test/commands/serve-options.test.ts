@@ -4,7 +4,6 @@ import { Readable } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import type { Call } from '../../src/commands/call.ts';
 import { readServeSettings, type ServeSettings } from '../../src/commands/serve-options.ts';
-import type { ServiceVariables } from '../../src/commands/serve-variables.ts';
 import { DEFAULT_SERVE_OPTIONS } from '../../src/http/options.ts';
 import { Output } from '../../src/terminal/output.ts';
 import { ACTOR, NO_SERVICE_VARIABLES, temporaryFolder } from '../harness.ts';
@@ -21,11 +20,7 @@ describe('what serve is told', () => {
     folder.cleanUp();
   });
 
-  function settings(
-    options: Record<string, unknown>,
-    env: Record<string, string> = {},
-    variables: Partial<ServiceVariables> = {},
-  ): ServeSettings {
+  function settings(options: Record<string, unknown>, env: Record<string, string> = {}): ServeSettings {
     warnings = '';
     const sink = { write: (text: string) => (warnings += text) };
     const refuse = () => Promise.reject(new Error('not here'));
@@ -38,7 +33,7 @@ describe('what serve is told', () => {
       },
       ...{ storeLocation: refuse, startActs: refuse, upgradeStore: refuse, openStore: refuse, prompts: () => Promise.resolve(null) },
     };
-    return readServeSettings(call, options, { ...NO_SERVICE_VARIABLES, ...variables });
+    return readServeSettings(call, options, NO_SERVICE_VARIABLES);
   }
 
   const refusal = (options: Record<string, unknown>, env?: Record<string, string>) => (): ServeSettings => settings(options, env);
