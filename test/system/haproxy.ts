@@ -46,7 +46,10 @@ function siteWithAddresses({ port, apiPort }: Site): string {
     ['    user haproxy\n    group haproxy\n    chroot /var/lib/haproxy\n', ''],
     ['bind :80\n', `bind 127.0.0.1:${String(port)}\n`],
     ['backend api from keyctl\n    server api 127.0.0.1:3000', `backend api from keyctl\n    server api 127.0.0.1:${String(apiPort)}`],
-    ['backend free from site\n    server api 127.0.0.1:3000', `backend free from site\n    server api 127.0.0.1:${String(apiPort)}`],
+    [
+      'backend free from keyctl-free\n    server api 127.0.0.1:3000',
+      `backend free from keyctl-free\n    server api 127.0.0.1:${String(apiPort)}`,
+    ],
   ]);
 }
 

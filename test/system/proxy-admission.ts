@@ -38,6 +38,8 @@ export function describeAdmission(api: () => ProtectedApi): void {
         'X-Keyctl-Debit-Id': 'deb_lie',
         'X-Credits-Available': '1',
         'X-Forwarded-For': '203.0.113.9',
+        X_Forwarded_For: '203.0.113.9',
+        'X.Forwarded.For': '203.0.113.9',
         'X-Forwarded-Host': 'elsewhere.example',
         'X-Forwarded-Proto': 'https',
         'X-Forwarded-User': 'root',
