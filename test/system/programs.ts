@@ -2,7 +2,14 @@ import { accessSync, constants } from 'node:fs';
 import { join } from 'node:path';
 
 /** The package of Debian that brings each program which these tests start. */
-const PACKAGE_OF = { nginx: 'nginx-light', caddy: 'caddy', haproxy: 'haproxy', faketime: 'faketime', tmux: 'tmux' } as const;
+const PACKAGE_OF = {
+  nginx: 'nginx-light',
+  caddy: 'caddy',
+  haproxy: 'haproxy',
+  faketime: 'faketime',
+  tmux: 'tmux',
+  prlimit: 'util-linux',
+} as const;
 
 export type Program = keyof typeof PACKAGE_OF;
 
