@@ -105,7 +105,9 @@ function newCall(globals: Globals, version: string, opened: { close(): Promise<v
 function newContext(version: string): Context {
   return {
     env: process.env,
-    stdin: process.stdin,
+    get stdin() {
+      return process.stdin;
+    },
     clock: Date.now,
     randomBytes,
     version,

@@ -1,7 +1,8 @@
 import { formatInstant } from '../domain/utc-day.ts';
 import { CHARGE_FIELDS, chargeJson, type ChargeReport } from '../operations/charge-report.ts';
 import type { Output } from '../terminal/output.ts';
-import { facts, grouped, painter } from '../terminal/style.ts';
+import { painter } from '../terminal/painter.ts';
+import { facts, grouped } from '../terminal/style.ts';
 import { EXIT } from './exit-codes.ts';
 
 /** Shows what became, or would become, of a number of requests. */

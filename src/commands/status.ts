@@ -1,6 +1,7 @@
 import { MS_PER_HOUR, nextReset } from '../domain/utc-day.ts';
 import { describeStatus, STATUS_FIELDS, statusJson, type StatusView } from '../operations/describe-status.ts';
-import { duration, facts, grouped, painter, relative, type Paint } from '../terminal/style.ts';
+import { painter } from '../terminal/painter.ts';
+import { duration, facts, grouped, relative, type Paint } from '../terminal/style.ts';
 import type { CommandModule } from './call.ts';
 import { fullName } from './key-argument.ts';
 

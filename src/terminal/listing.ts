@@ -70,7 +70,7 @@ async function writePieces(out: Output, pieces: AsyncIterable<string>): Promise<
 }
 
 async function showTable<Row>(out: Output, listing: Listing<Row>): Promise<void> {
-  const [{ default: Table }, { painter }] = await Promise.all([import('cli-table3'), import('./style.ts')]);
+  const [{ default: Table }, { painter }] = await Promise.all([import('cli-table3'), import('./painter.ts')]);
   const paint = painter(out.color);
   const shown: string[][] = [];
   let more = false;

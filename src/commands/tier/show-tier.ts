@@ -2,7 +2,8 @@ import { formatDay } from '../../domain/utc-day.ts';
 import { EVERY_SERVICE } from '../../operations/apply-limits.ts';
 import { TIER_FIELDS, tierJson, type TierView } from '../../operations/describe-tiers.ts';
 import type { Output } from '../../terminal/output.ts';
-import { facts, grouped, painter, type Paint } from '../../terminal/style.ts';
+import { painter } from '../../terminal/painter.ts';
+import { facts, grouped, type Paint } from '../../terminal/style.ts';
 
 /** What a command did to a tier: the tier in JSON, a sentence otherwise. */
 export function showTier(out: Output, tier: TierView, sentence: string): void {
