@@ -41,16 +41,14 @@ export function openSqliteStore(options: SqliteOptions): { store: Store; created
     const db = createDatabase(path, busyTimeoutMs);
     try {
       createSchema(db, path, clock(), randomBytes);
-      if (path === ':memory:') return { store: new SqliteStore(options, db), created };
+      return { store: new SqliteStore(options, db), created };
     } catch (error) {
       db.close();
       throw error;
     }
-    db.close();
   } catch (error) {
     throw translateError(path, error);
   }
-  return { store: new SqliteStore(options), created };
 }
 
 class SqliteTransaction implements WriteTransaction {
@@ -113,7 +111,7 @@ class SqliteStore implements Store {
   constructor(options: SqliteOptions, db?: Sqlite) {
     this.location = options.path;
     this.#options = options;
-    this.#connection = db === undefined ? open(options) : connect(db, options.path, options.busyTimeoutMs);
+    this.#connection = db === undefined ? open(options) : connect(db, options);
   }
 
   read<Result>(act: (tx: ReadTransaction, now: Instant) => Promise<Result>): Promise<Result> {
@@ -205,13 +203,13 @@ class SqliteStore implements Store {
   }
 }
 
-function open({ path, mode, busyTimeoutMs, mostPages }: SqliteOptions): Connection {
-  const db = openDatabase(path, mode === 'read' ? 'read' : 'write', busyTimeoutMs);
-  if (mostPages !== undefined) db.pragma(`max_page_count = ${String(mostPages)}`);
-  return connect(db, path, busyTimeoutMs);
+function open(options: SqliteOptions): Connection {
+  const { path, mode, busyTimeoutMs } = options;
+  return connect(openDatabase(path, mode === 'read' ? 'read' : 'write', busyTimeoutMs), options);
 }
 
-function connect(db: Sqlite, path: string, busyTimeoutMs: number): Connection {
+function connect(db: Sqlite, { path, busyTimeoutMs, mostPages }: SqliteOptions): Connection {
+  if (mostPages !== undefined) db.pragma(`max_page_count = ${String(mostPages)}`);
   const sql = new Sql(db);
   const turn = new WriteTurn(db, path, busyTimeoutMs);
   return { db, transaction: new SqliteTransaction(sql), settling: new SqliteSettling(sql), files: new OpenedFiles(path), turn };
