@@ -123,9 +123,7 @@ class SqliteStore implements Store {
   }
 
   settle(requests: readonly Request[]): Promise<readonly Verdict[]> {
-    return this.#exclusively(async (connection) =>
-      this.#atOnce(connection, 'writing', (now) => connection.settling.settle(requests, now)),
-    );
+    return this.#exclusively(async (connection) => this.#atOnce(connection, 'writing', (now) => connection.settling.settle(requests, now)));
   }
 
   preview(requests: readonly Request[], at?: Instant): Promise<readonly Preview[]> {
