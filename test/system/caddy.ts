@@ -8,16 +8,22 @@ import { start } from './running.ts';
 export const CADDY: Proxy = {
   program: 'caddy',
   counterpart: ['--request-id-header', 'X-Request-Id', '--trust-proxy', '127.0.0.1/32', '--environment', 'production'],
-  start: startCaddy,
+  start: (site) => startCaddy(site, (caddyfile) => caddyfile),
 };
 
-async function startCaddy(site: Site): Promise<RunningProxy> {
+/** The same, but its site says nothing about errors. */
+export const CADDY_WITHOUT_ERRORS: Proxy = {
+  ...CADDY,
+  start: (site) => startCaddy(site, (caddyfile) => caddyfile.replace(/\n\thandle_errors \{\n.*?\n\t\}\n/s, '\n')),
+};
+
+async function startCaddy(site: Site, edited: (caddyfile: string) => string): Promise<RunningProxy> {
   const { folder, port, trickyPort } = site;
   const caddyfile = join(folder, 'Caddyfile');
   const accessLog = join(folder, 'access.log');
   writeFileSync(join(folder, 'keyctl.caddy'), recipeFile('caddy/keyctl.caddy'));
   writeFileSync(join(folder, 'tricky.caddy'), trickySite(site));
-  writeFileSync(caddyfile, `${siteWithAddresses(site, accessLog)}\nimport tricky.caddy\n`);
+  writeFileSync(caddyfile, `${edited(siteWithAddresses(site, accessLog))}\nimport tricky.caddy\n`);
   const env = { HOME: folder, XDG_DATA_HOME: folder, XDG_CONFIG_HOME: folder, CADDY_ADMIN: `unix/${join(folder, 'admin.sock')}` };
   const running = start(programPath('caddy'), ['run', '--config', caddyfile], env);
   await listens(running, [port, trickyPort]);
