@@ -14,7 +14,7 @@ const NODE_GLOBALS = [
 const PASS_IT_IN = 'It is passed in: only the composition root reads the clock, chance and the process.';
 
 export default defineConfig(
-  globalIgnores(['dist/', 'dist.new/', 'coverage/']),
+  globalIgnores(['dist/', 'dist.new/', 'bench/parts/', 'coverage/']),
   js.configs.recommended,
   {
     // An exception to a rule belongs here, with its reason, not into the code.
@@ -23,6 +23,10 @@ export default defineConfig(
   {
     files: ['**/*.js'],
     languageOptions: { globals: Object.fromEntries(NODE_GLOBALS.map((name) => [name, 'readonly'])) },
+  },
+  {
+    files: ['bin/*.js'],
+    languageOptions: { sourceType: 'commonjs', globals: { require: 'readonly' } },
   },
   {
     files: ['src/**/*.ts', 'test/**/*.ts'],

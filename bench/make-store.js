@@ -1,9 +1,9 @@
 // Makes a store of any size, through the store's own tables in large transactions: a million keys take a minute.
 import Database from 'better-sqlite3';
 import { randomBytes } from 'node:crypto';
-import { digestApiKey, maskApiKey, mintApiKey } from '../dist/domain/api-key.js';
-import { newId } from '../dist/domain/random.js';
-import { openStore } from '../dist/stores/open-store.js';
+import { digestApiKey, maskApiKey, mintApiKey } from './parts/api-key.js';
+import { newId } from './parts/random.js';
+import { openStore } from './parts/open-store.js';
 
 const CHUNK = 50_000;
 

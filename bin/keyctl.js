@@ -1,7 +1,14 @@
 #!/usr/bin/env node
-import module from 'node:module';
+'use strict';
+const { enableCompileCache } = require('node:module');
+const { userInfo } = require('node:os');
+const { join } = require('node:path');
 
-// Node 22.8 and later keep compiled code between runs.
-module.enableCompileCache?.();
-const { main } = await import('../dist/main.js');
-await main();
+// Node 22.8 and later keep compiled code between runs. SECURITY: not in the shared folder that is Node's own choice,
+// where another user could leave code for root to run; a user without a home goes without.
+try {
+  enableCompileCache?.(join(userInfo().homedir, '.cache', 'keyctl'));
+} catch {
+  // A user id without an entry in the user database.
+}
+void require('../dist/main.js').main();

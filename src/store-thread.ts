@@ -33,7 +33,7 @@ export interface ToldFailure {
 
 export type Answer = { readonly id: number; readonly value: unknown } | { readonly id: number; readonly failure: ToldFailure };
 
-if (parentPort !== null) await work(parentPort, workerData as ThreadData);
+if (parentPort !== null) void work(parentPort, workerData as ThreadData);
 
 async function work(port: NonNullable<typeof parentPort>, { location, busyTimeoutMs }: ThreadData): Promise<void> {
   const { store } = await openStore({ location, mode: 'write', clock: Date.now, randomBytes, busyTimeoutMs });

@@ -46,12 +46,17 @@ test('the tarball has the program and its documents, and nothing that was left o
     'CHANGELOG.md',
     'LICENSE',
     'bin/keyctl.js',
+    'bin/package.json',
     'dist/main.js',
+    'dist/store-thread.js',
+    'dist/package.json',
+    'dist/THIRD-PARTY-LICENSES.txt',
     'docs/cli.md',
     'recipes/nginx/keyctl.conf',
   ];
   for (const file of needed) expect(files).toContain(`package/${file}`);
-  const documents = /^package\/(package\.json|README\.md|CHANGELOG\.md|LICENSE|docs\/[\w-]+\.md|recipes\/.+)$/;
+  const documents =
+    /^package\/((bin\/|dist\/)?package\.json|dist\/THIRD-PARTY-LICENSES\.txt|README\.md|CHANGELOG\.md|LICENSE|docs\/[\w-]+\.md|recipes\/.+)$/;
   expect(files.filter((file) => !documents.test(file) && !/^package\/(bin|dist)\/[\w/-]+\.js$/.test(file))).toEqual([]);
 });
 

@@ -1,0 +1,59 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+
+/**
+ * dist: keyctl and the packages it uses, in few CommonJS files. Finding, reading and linking many small modules is most of what
+ * a short command takes, and Node starts CommonJS sooner than ES modules. What is loaded by import() stays a file of its own.
+ * better-sqlite3 finds its native half from its own place in node_modules, so it stays there.
+ */
+const program = {
+  input: { main: 'src/main.ts', 'store-thread': 'src/store-thread.ts' },
+  platform: 'node',
+  external: ['better-sqlite3'],
+  plugins: [{ name: 'package', generateBundle: addPackage }],
+  output: {
+    dir: 'dist.new',
+    format: 'cjs',
+    cleanDir: true,
+    entryFileNames: '[name].js',
+    chunkFileNames: '[name].js',
+    dynamicImportInCjs: false,
+  },
+};
+
+/** What `npm run bench` makes its large stores with. */
+const partsForBench = {
+  input: ['src/domain/api-key.ts', 'src/domain/random.ts', 'src/stores/open-store.ts'],
+  platform: 'node',
+  external: ['better-sqlite3'],
+  output: { dir: 'bench/parts', format: 'esm', cleanDir: true, entryFileNames: '[name].js', chunkFileNames: '[name].js' },
+};
+
+export default [program, partsForBench];
+
+/** Says that the files are CommonJS, which the package is not, and keeps the licenses of the packages whose code is in them. */
+function addPackage() {
+  this.emitFile({ type: 'asset', fileName: 'package.json', source: '{ "type": "commonjs" }\n' });
+  const folders = new Set([...this.getModuleIds()].filter((id) => id.includes('node_modules')).map(packageOf));
+  const texts = [...folders].sort().map(licenseOf);
+  this.emitFile({ type: 'asset', fileName: 'THIRD-PARTY-LICENSES.txt', source: texts.join(`\n${'-'.repeat(80)}\n\n`) });
+}
+
+/** The folder of the package that a file belongs to: the innermost whose package.json has a name. */
+function packageOf(file) {
+  let folder = dirname(file);
+  while (!existsSync(join(folder, 'package.json')) || manifestOf(folder).name === undefined) folder = dirname(folder);
+  return folder;
+}
+
+function manifestOf(folder) {
+  return JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
+}
+
+function licenseOf(folder) {
+  const { name, version, license } = manifestOf(folder);
+  const files = readdirSync(folder).filter((file) => /^(licen[cs]e|notice)/i.test(file));
+  if (files.length === 0) throw new Error(`${name} has no license file, so its code cannot go into dist.`);
+  const texts = files.map((file) => readFileSync(join(folder, file), 'utf8').trim());
+  return `${name} ${version} (${license})\n\n${texts.join('\n\n')}\n`;
+}
