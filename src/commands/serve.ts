@@ -8,6 +8,8 @@ import { readServeSettings } from './serve-options.ts';
 
 /** Below the timeouts of every proxy: a verdict that comes later is one that nobody waits for. */
 const BUSY_TIMEOUT_MS = 150;
+/** On the loop's own thread nobody waits for a lock: see `quickSettle`. */
+const NEVER_WAITS_MS = 0;
 
 export const command: CommandModule = {
   configure: (cli) =>
@@ -37,11 +39,23 @@ export const command: CommandModule = {
     const settings = readServeSettings(call, options, variables);
     const store = await call.openStore('create', BUSY_TIMEOUT_MS);
     const acts = await call.startActs(BUSY_TIMEOUT_MS);
-    const [log, { startServer }] = await Promise.all([newLog(call.out), import('../http/server.ts')]);
+    const near = await call.openStore('write', NEVER_WAITS_MS);
+    const [log, { startServer }, { quickSettle }] = await Promise.all([
+      newLog(call.out),
+      import('../http/server.ts'),
+      import('../http/quick-settle.ts'),
+    ]);
+    const settle = quickSettle({ here: (requests) => near.settle(requests), there: acts.settle, stopwatch: () => performance.now() });
     const { clock, version, env } = call.context;
     const notify = notifier(variables.notifySocket, env['PATH'], log);
     const stopRequested = call.context.stopRequested();
-    const server = await startServer(settings, { store, acts, clock, log, version });
+    const server = await startServer(settings, {
+      store,
+      acts: { settle, refund: acts.refund, addDenials: acts.addDenials, fold: acts.fold },
+      clock,
+      log,
+      version,
+    });
     try {
       if (flag(options, 'firstKey')) await makeFirstKey(call, store, server.address, settings);
       if (call.out.talksToPerson) call.out.note(`Serving on ${server.address} with the store at ${store.location}. Ctrl-C stops it.`);

@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import { ipInRanges, normaliseIp } from '../domain/ip-range.ts';
 import type { RequestHead } from './exchange.ts';
 import { headerValues } from './request-headers.ts';
@@ -5,11 +6,15 @@ import { headerValues } from './request-headers.ts';
 /** The other end of the connection: an address, or a process of this machine on a Unix socket. */
 export type Peer = { readonly kind: 'address'; readonly ip: string | null } | { readonly kind: 'socket' };
 
-export function peerOf({ peerAddress }: RequestHead, onSocket: boolean): Peer {
-  if (onSocket) return { kind: 'socket' };
+export function peerOf({ peerIp }: RequestHead, onSocket: boolean): Peer {
+  return onSocket ? { kind: 'socket' } : { kind: 'address', ip: peerIp };
+}
+
+/** The address of a connection's other end in its one spelling; null on a Unix socket. */
+export function peerIpOf(socket: Socket): string | null {
   // A link-local peer has its interface after the address: fe80::1%eth0.
-  const [address = ''] = peerAddress.split('%');
-  return { kind: 'address', ip: normaliseIp(address) };
+  const [address = ''] = (socket.remoteAddress ?? '').split('%');
+  return normaliseIp(address);
 }
 
 /** `203.0.113.7`, and with a port as some proxies write it: `203.0.113.7:51334`, `[2001:db8::7]:51334`. */

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { peerIpOf } from './client-address.ts';
 import type { Connections } from './connections.ts';
 import { parseTarget, type RequestTarget } from './request-target.ts';
 
@@ -15,8 +16,8 @@ export interface RequestHead {
   readonly target: RequestTarget;
   /** Names and values in turn. */
   readonly rawHeaders: readonly string[];
-  /** The other end's address as the socket tells it; nothing on a Unix socket. */
-  readonly peerAddress: string;
+  /** The address of the connection's other end; null on a Unix socket. */
+  readonly peerIp: string | null;
 }
 
 /** One request and its one answer, whichever way it came. */
@@ -51,7 +52,7 @@ export class HttpExchange implements Exchange {
       httpVersion: req.httpVersion,
       target: parseTarget(req.url ?? ''),
       rawHeaders: req.rawHeaders,
-      peerAddress: req.socket.remoteAddress ?? '',
+      peerIp: peerIpOf(req.socket),
     };
   }
 

@@ -1,7 +1,7 @@
-import type { Server } from 'node:http';
-import { STATUS_CODES } from 'node:http';
+import { STATUS_CODES, type Server } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Instant } from '../domain/utc-day.ts';
+import { peerIpOf } from './client-address.ts';
 import type { Exchange, RequestHead } from './exchange.ts';
 import { readPlainRequest } from './plain-request.ts';
 import { serviceInPath } from './request-target.ts';
@@ -91,7 +91,7 @@ interface ConnectionDeps {
 class PlainConnection {
   readonly #socket: Socket;
   readonly #deps: ConnectionDeps;
-  readonly #peerAddress: string;
+  readonly #peerIp: string | null;
   readonly #hear = (bytes: Buffer): void => {
     this.#heard(bytes);
   };
@@ -116,7 +116,7 @@ class PlainConnection {
   constructor(socket: Socket, deps: ConnectionDeps) {
     this.#socket = socket;
     this.#deps = deps;
-    this.#peerAddress = socket.remoteAddress ?? '';
+    this.#peerIp = peerIpOf(socket);
     socket.setTimeout(deps.firstByteMs);
     socket.on('data', this.#hear);
     socket.on('end', this.#end);
@@ -146,7 +146,7 @@ class PlainConnection {
       this.#socket.pause();
       return;
     }
-    const head = readPlainRequest(bytes, this.#peerAddress);
+    const head = readPlainRequest(bytes, this.#peerIp);
     const service = head === null ? null : serviceInPath(head.target.path);
     if (head === null || service === null) {
       this.#handOver([bytes]);

@@ -31,7 +31,7 @@ const FRAMING_LENGTHS: ReadonlySet<number> = new Set([...FRAMING.keys()].map((na
  * The request that these bytes are, if they are exactly one, whole, without a body, and in the plain form; else null.
  * What it says of such a request is what Node's parser says of it.
  */
-export function readPlainRequest(bytes: Buffer, peerAddress: string): RequestHead | null {
+export function readPlainRequest(bytes: Buffer, peerIp: string | null): RequestHead | null {
   if (bytes.length > MOST_BYTES) return null;
   const text = bytes.toString('latin1');
   if (!PLAIN.test(text)) return null;
@@ -40,7 +40,7 @@ export function readPlainRequest(bytes: Buffer, peerAddress: string): RequestHea
   const rawHeaders = fieldsOf(text, firstLine + END_OF_LINE.length);
   if (rawHeaders === null) return null;
   const target = parseTarget(text.slice(space + 1, firstLine - HTTP_VERSION.length));
-  return { method: text.slice(0, space), httpVersion: '1.1', target, rawHeaders, peerAddress };
+  return { method: text.slice(0, space), httpVersion: '1.1', target, rawHeaders, peerIp };
 }
 
 /** Names and values in turn; null if one of them is about framing, or if the request does not name its host exactly once. */

@@ -80,9 +80,11 @@ export function sendVerdict(exchange: Exchange, verdict: Verdict, options: Serve
   const status = answeredAs(told, options);
   const headers = verdictHeaders(verdict, told, now);
   if (code === 'ok') {
-    exchange.send(200, [...headers, 'Content-Type', 'application/json'], ADMITTED);
+    headers.push('Content-Type', 'application/json');
+    exchange.send(200, headers, ADMITTED);
     return;
   }
   if (status === 401) headers.push('WWW-Authenticate', `ApiKey realm="keyctl", header="${options.header}"`);
-  exchange.send(status, [...headers, 'Content-Type', PROBLEM_TYPE], problemBody(code, status, message, requestId));
+  headers.push('Content-Type', PROBLEM_TYPE);
+  exchange.send(status, headers, problemBody(code, status, message, requestId));
 }

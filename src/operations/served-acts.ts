@@ -9,12 +9,12 @@ import { refundDebits, type RefundOutcome } from './refund-debit.ts';
  * where neither an fsync nor somebody else's lock stops the HTTP loop.
  */
 export interface ServedActs {
-  settle(requests: readonly Request[]): Promise<readonly Verdict[]>;
+  readonly settle: (requests: readonly Request[]) => Promise<readonly Verdict[]>;
   /** See `refundDebits`. */
-  refund(numbers: readonly DebitNumber[]): Promise<readonly RefundOutcome[]>;
-  addDenials(denials: readonly CountedDenial[]): Promise<void>;
+  readonly refund: (numbers: readonly DebitNumber[]) => Promise<readonly RefundOutcome[]>;
+  readonly addDenials: (denials: readonly CountedDenial[]) => Promise<void>;
   /** Folds at most `limit` debits into usage, and returns how many there were. */
-  fold(limit: number): Promise<number>;
+  readonly fold: (limit: number) => Promise<number>;
 }
 
 /** The acts on a store, on the thread of the caller. */

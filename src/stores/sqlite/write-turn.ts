@@ -1,4 +1,5 @@
 import { closeSync, openSync, realpathSync, statSync, unlinkSync } from 'node:fs';
+import { KeyctlError } from '../../domain/error.ts';
 import { errorCode, type Sqlite } from './database.ts';
 
 /** How long one try for the write lock lasts: SQLite sleeps once and looks again. */
@@ -28,8 +29,16 @@ export class WriteTurn {
     this.#busyTimeoutMs = busyTimeoutMs;
   }
 
-  /** Begins a transaction that holds the write lock. Throws the driver's `SQLITE_BUSY` when the turn does not come in time. */
+  /**
+   * Begins a transaction that holds the write lock. Throws the driver's `SQLITE_BUSY` when the turn does not come in time; with no time at
+   * all that is at once, also when somebody else has asked for the next turn: that is for a caller who has another way.
+   */
   begin(): void {
+    if (this.#busyTimeoutMs === 0) {
+      if (this.#asked()) throw new KeyctlError('store_busy', 'Another process waits for the store.');
+      this.#db.exec('BEGIN IMMEDIATE');
+      return;
+    }
     this.#wait(false);
     this.#giveWay();
     let busy = this.#tryToBegin();
@@ -70,6 +79,10 @@ export class WriteTurn {
     if (this.#take()) Atomics.wait(still, 0, 0, GAP_MS);
   }
 
+  #asked(): boolean {
+    return this.#sign !== null && statSync(this.#sign, { throwIfNoEntry: false }) !== undefined;
+  }
+
   #ask(): void {
     if (this.#sign === null) return;
     try {
@@ -81,7 +94,7 @@ export class WriteTurn {
 
   /** Takes the sign away. Returns whether there was one that could be: one that stays must not slow every transaction down. */
   #take(): boolean {
-    if (this.#sign === null || statSync(this.#sign, { throwIfNoEntry: false }) === undefined) return false;
+    if (this.#sign === null || !this.#asked()) return false;
     try {
       unlinkSync(this.#sign);
       return true;

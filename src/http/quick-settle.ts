@@ -1,0 +1,41 @@
+import type { Request } from '../domain/decide.ts';
+import { KeyctlError } from '../domain/error.ts';
+import type { Verdict } from '../domain/verdict.ts';
+
+/** A batch that took longer than this here held up everything else that the loop has to do. */
+const SLOW_MS = 10;
+/** How long the other thread has all of it then, before the next look at how quick it has become. */
+const REST_MS = 1_000;
+
+type Settle = (requests: readonly Request[]) => Promise<readonly Verdict[]>;
+
+export interface QuickSettleDeps {
+  /** Settles on this thread, and throws `store_busy` at once, having done nothing, when somebody else holds the store. */
+  readonly here: Settle;
+  /** Settles on the store's own thread, which can wait. */
+  readonly there: Settle;
+  /** Milliseconds that only ever grow. */
+  readonly stopwatch: () => number;
+}
+
+/**
+ * Settles on the thread of the HTTP loop while that is quick: the way to another thread and back costs more than the settling, and on a
+ * disk that answers within a fraction of a millisecond the wait for it is shorter than the way. While the store is held by somebody
+ * else, or its disk is slow, the other thread does it, so that neither stops the loop. One batch at a time either way.
+ */
+export function quickSettle({ here, there, stopwatch }: QuickSettleDeps): Settle {
+  let restsUntil = -Infinity;
+  const tryHere = async (requests: readonly Request[]): Promise<readonly Verdict[] | null> => {
+    const since = stopwatch();
+    try {
+      return await here(requests);
+    } catch (error) {
+      if (error instanceof KeyctlError && error.code === 'store_busy') return null;
+      throw error;
+    } finally {
+      const now = stopwatch();
+      if (now - since > SLOW_MS) restsUntil = now + REST_MS;
+    }
+  };
+  return async (requests) => (stopwatch() < restsUntil ? null : await tryHere(requests)) ?? there(requests);
+}

@@ -1,0 +1,69 @@
+import { describe, expect, test } from '@jest/globals';
+import type { Request } from '../../src/domain/decide.ts';
+import { KeyctlError } from '../../src/domain/error.ts';
+import { anonymousVerdict, type Verdict } from '../../src/domain/verdict.ts';
+import { quickSettle } from '../../src/http/quick-settle.ts';
+
+const BATCH: readonly Request[] = [];
+
+/** Two ways to settle, of which the first takes as long, and fails, as the test says. */
+function ways() {
+  const script = { now: 0, takes: 0, fails: null as Error | null };
+  const went: string[] = [];
+  const verdicts: readonly Verdict[] = [anonymousVerdict('invalid_api_key', null)];
+  const settle = quickSettle({
+    here: async () => {
+      went.push('here');
+      script.now += script.takes;
+      if (script.fails !== null) throw script.fails;
+      return verdicts;
+    },
+    there: async () => {
+      went.push('there');
+      script.now += 100;
+      return verdicts;
+    },
+    stopwatch: () => script.now,
+  });
+  const ask = async (): Promise<string | undefined> => {
+    expect(await settle(BATCH)).toBe(verdicts);
+    return went.at(-1);
+  };
+  return { script, went, settle, ask };
+}
+
+describe('a batch is settled', () => {
+  test('here while that is quick', async () => {
+    const { script, ask } = ways();
+    script.takes = 10;
+    for (let time = 0; time < 5; time += 1) expect(await ask()).toBe('here');
+  });
+
+  test('there for a second after it was slow, then here again', async () => {
+    const { script, ask } = ways();
+    script.takes = 11;
+    expect(await ask()).toBe('here');
+    script.takes = 1;
+    const slowAt = script.now;
+    while (script.now < slowAt + 1_000) expect(await ask()).toBe('there');
+    expect(await ask()).toBe('here');
+  });
+
+  test('there when somebody else holds the store, at no cost for the next', async () => {
+    const { script, went, ask } = ways();
+    script.fails = new KeyctlError('store_busy', 'busy');
+    expect(await ask()).toBe('there');
+    expect(went).toEqual(['here', 'there']);
+    script.fails = null;
+    expect(await ask()).toBe('here');
+  });
+
+  test('once: whatever else went wrong here may have been committed', async () => {
+    const { script, went, settle } = ways();
+    for (const code of ['store_full', 'store_damaged', 'failed'] as const) {
+      script.fails = new KeyctlError(code, 'no');
+      await expect(settle(BATCH)).rejects.toMatchObject({ code });
+    }
+    expect(went).toEqual(['here', 'here', 'here']);
+  });
+});
