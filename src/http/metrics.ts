@@ -1,8 +1,15 @@
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client';
-import { creditsConsumed, type Verdict } from '../domain/verdict.ts';
+import type { Store } from '../domain/store.ts';
+import { creditsConsumed, type Verdict, type VerdictCode } from '../domain/verdict.ts';
+import { BookMetrics } from './book-metrics.ts';
 
 const BATCH_SIZES = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512];
 const SETTLE_SECONDS = [0.000_5, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1];
+
+/** What a verdict is counted under at most; beyond it only its code is told apart. Services times tiers times codes could be a million. */
+const MOST_LABEL_SETS = 1_000;
+/** No name of a service or a tier begins so. */
+const OTHER = '_other';
 
 interface Answered {
   readonly labels: { readonly code: string; readonly service: string; readonly tier: string };
@@ -11,17 +18,21 @@ interface Answered {
 
 /**
  * What Prometheus reads. Labels are codes, services and tiers only, which the operator made, never a key, an account or anything that a
- * client chose. Replays and dry runs count nowhere, as in the usage, so that admissions and debits can be compared.
+ * client chose, and of those only so many. Replays and dry runs count nowhere, as in the usage, so that admissions and debits can be compared.
  */
 export class Metrics {
   readonly #registry = new Registry();
   readonly #answered = new Map<string, Answered>();
   readonly #batchSize: Histogram;
   readonly #settleSeconds: Histogram;
+  readonly #books: BookMetrics;
   #creditsSpent = 0;
 
-  constructor(queueDepth: () => number) {
+  constructor(queueDepth: () => number, store: Pick<Store, 'read'>) {
     const registers = [this.#registry];
+    this.#books = new BookMetrics(this.#registry, store);
+    // A counter that appears with its first outage would show no increase to whoever watches it.
+    this.#counted('store_unavailable', '', '');
     collectDefaultMetrics({ register: this.#registry });
     this.#batchSize = new Histogram({
       name: 'keyctl_batch_size',
@@ -54,7 +65,7 @@ export class Metrics {
     });
     const verdicts: Counter<'code' | 'service' | 'tier'> = new Counter({
       name: 'keyctl_verdicts_total',
-      help: 'Verdicts; service and tier are empty where unknown.',
+      help: `Verdicts; service and tier are empty where unknown, and ${OTHER} beyond ${String(MOST_LABEL_SETS)} combinations.`,
       registers,
       labelNames: ['code', 'service', 'tier'],
       collect: () => {
@@ -68,18 +79,25 @@ export class Metrics {
     return this.#registry.contentType;
   }
 
-  text(): Promise<string> {
+  async text(): Promise<string> {
+    await this.#books.read();
     return this.#registry.metrics();
   }
 
   /** Counts a verdict. Every request comes by here, so that prom-client's own bookkeeping waits until somebody reads. */
   answered(verdict: Verdict): void {
-    const labels = { code: verdict.code, service: verdict.service ?? '', tier: verdict.tier ?? '' };
-    const identity = `${labels.code} ${labels.service} ${labels.tier}`;
-    const known = this.#answered.get(identity);
-    if (known === undefined) this.#answered.set(identity, { labels, count: 1 });
-    else known.count += 1;
+    this.#counted(verdict.code, verdict.service ?? '', verdict.tier ?? '').count += 1;
     this.#creditsSpent += creditsConsumed(verdict);
+  }
+
+  #counted(code: VerdictCode, service: string, tier: string): Answered {
+    const identity = `${code} ${service} ${tier}`;
+    const known = this.#answered.get(identity);
+    if (known !== undefined) return known;
+    if (this.#answered.size >= MOST_LABEL_SETS && service !== OTHER) return this.#counted(code, OTHER, OTHER);
+    const answered = { labels: { code, service, tier }, count: 0 };
+    this.#answered.set(identity, answered);
+    return answered;
   }
 
   settled(size: number, ms: number): void {

@@ -85,7 +85,7 @@ function assemble(options: ServeOptions, deps: ServerDeps, acts: ServedActs, cat
       },
     },
   });
-  const metrics = new Metrics(() => queue.depth);
+  const metrics = new Metrics(() => queue.depth, store);
   const failed = (error: unknown): void => {
     log.error(describeError(error), 'a request failed');
   };

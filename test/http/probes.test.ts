@@ -1,5 +1,7 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { ROUTES } from '../../src/http/routes.ts';
+import { reset } from '../../src/operations/reset.ts';
+import { ACTOR } from '../harness.ts';
 import { Served, createAccount, createService, json, replaced, type ServedOptions } from './served.ts';
 
 let served: Served;
@@ -72,6 +74,7 @@ describe('/metrics', () => {
       '{code="missing_api_key",service="default",tier=""}': 1,
       '{code="invalid_api_key",service="default",tier=""}': 1,
       '{code="unknown_service",service="",tier=""}': 1,
+      '{code="store_unavailable",service="",tier=""}': 0,
     });
     expect(await samples('keyctl_credits_spent_total')).toEqual({ '': 207 });
     expect(await samples('keyctl_batch_size_count')).toEqual({ '': 5 });
@@ -84,8 +87,51 @@ describe('/metrics', () => {
     await serve();
     const { apiKey } = await served.key();
     for (let service = 0; service < 30; service += 1) await served.verify(apiKey, `/verify/made-up-${String(service)}`);
-    expect(Object.keys(await samples('keyctl_verdicts_total'))).toHaveLength(1);
+    expect(Object.keys(await samples('keyctl_verdicts_total'))).toHaveLength(2);
     expect((await served.ask('/metrics')).body).not.toContain('made-up');
+  });
+
+  test('tells apart a thousand combinations of code, service and tier, and loses no count of the others', async () => {
+    const services = Array.from({ length: 1_040 }, (_, number) => `s${String(number)}`);
+    await serve({
+      before: async (store) => {
+        for (const name of services) await createService(store, name, 1);
+      },
+    });
+    const { apiKey } = await served.key();
+    for (const name of services) await served.ask(`/verify/${name}`);
+    await served.verify(apiKey);
+    const verdicts = await samples('keyctl_verdicts_total');
+    expect(Object.keys(verdicts)).toHaveLength(1_002);
+    expect(verdicts).toMatchObject({
+      '{code="missing_api_key",service="_other",tier="_other"}': 41,
+      '{code="ok",service="_other",tier="_other"}': 1,
+      '{code="missing_api_key",service="s0",tier=""}': 1,
+    });
+    expect(await samples('keyctl_credits_spent_total')).toEqual({ '': 100 });
+  });
+
+  test('says until when the days are closed, when reset ran, and whether the store can be read', async () => {
+    let broken = false;
+    await serve({
+      behind: (store) => replaced(store, { read: (act) => (broken ? Promise.reject(new Error('disk')) : store.read(act)) }),
+    });
+    const values = async (): Promise<unknown[]> =>
+      Promise.all(
+        ['keyctl_closed_until_timestamp_seconds', 'keyctl_reset_last_run_timestamp_seconds', 'keyctl_store_up'].map(
+          async (name) => (await samples(name))[''],
+        ),
+      );
+    const seconds = (instant: string): number => Date.parse(instant) / 1_000;
+    expect(await values()).toEqual([seconds('2026-11-22T00:00:00Z'), 0, 1]);
+    served.clock.now = Date.parse('2026-11-24T03:00:00Z');
+    expect(await values()).toEqual([seconds('2026-11-22T00:00:00Z'), 0, 1]);
+    await reset(served.store, ACTOR, false);
+    expect(await values()).toEqual([seconds('2026-11-24T00:00:00Z'), seconds('2026-11-24T03:00:00Z'), 1]);
+    broken = true;
+    expect(await values()).toEqual([seconds('2026-11-24T00:00:00Z'), seconds('2026-11-24T03:00:00Z'), 0]);
+    broken = false;
+    expect((await values())[2]).toBe(1);
   });
 
   test('knows neither keys nor accounts', async () => {
