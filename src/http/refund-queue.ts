@@ -1,6 +1,6 @@
 import type { DebitNumber } from '../domain/debit.ts';
 import { KeyctlError } from '../domain/error.ts';
-import type { Debit } from '../domain/store.ts';
+import type { Refunded } from '../operations/refund-debit.ts';
 import type { ServedActs } from '../operations/served-acts.ts';
 
 /** Small enough that verification, which shares the store's thread, waits only a moment for it. */
@@ -9,7 +9,7 @@ const MOST_WAITING = 4_096;
 
 interface Waiting {
   readonly number: DebitNumber;
-  readonly resolve: (debit: Debit) => void;
+  readonly resolve: (refunded: Refunded) => void;
   readonly reject: (error: unknown) => void;
 }
 
@@ -26,12 +26,12 @@ export class RefundQueue {
     this.#refund = refund;
   }
 
-  /** The debit as it stands after the refund. Throws what `refundDebit` throws, and `store_busy` when too many wait already. */
-  submit(number: DebitNumber): Promise<Debit> {
+  /** The debit as it stands after the refund, and what is left then. Throws what `refundDebit` throws, and `store_busy` when too many wait already. */
+  submit(number: DebitNumber): Promise<Refunded> {
     if (this.#waiting.length >= MOST_WAITING) {
       return Promise.reject(new KeyctlError('store_busy', 'Too many refunds are waiting.', { hint: 'Try again in a moment.' }));
     }
-    const result = new Promise<Debit>((resolve, reject) => this.#waiting.push({ number, resolve, reject }));
+    const result = new Promise<Refunded>((resolve, reject) => this.#waiting.push({ number, resolve, reject }));
     if (!this.#running) {
       this.#running = true;
       setImmediate(() => void this.#run());
@@ -51,7 +51,7 @@ export class RefundQueue {
         const outcome = outcomes[place];
         if (outcome === undefined) reject(new RangeError('the store answered another number of refunds'));
         else if (outcome.debit === null) reject(new KeyctlError(outcome.code, outcome.message));
-        else resolve(outcome.debit);
+        else resolve(outcome);
       });
     } catch (error) {
       for (const { reject } of batch) reject(error);

@@ -2,6 +2,7 @@ import { debitId, parseDebitId } from '../domain/debit.ts';
 import { debitJson } from '../operations/refund-debit.ts';
 import type { Exchange } from './exchange.ts';
 import { sendProblem } from './problem.ts';
+import { rateLimitFields } from './rate-limit-fields.ts';
 import type { RefundQueue } from './refund-queue.ts';
 import { headersOf } from './verdict-headers.ts';
 
@@ -13,8 +14,13 @@ export async function answerRefund(exchange: Exchange, refunds: RefundQueue, id:
     sendProblem(exchange, 'not_found', 'There is no such debit.');
     return;
   }
-  const debit = await refunds.submit(number);
-  const { account, keyId, requestId } = debit;
-  const headers = headersOf({ code: 'ok', status: 200, account, keyId, requestId, debitId: debitId(number) });
-  exchange.send(200, [...headers, 'Content-Type', 'application/json'], JSON.stringify(debitJson(debit)));
+  const { debit, environment, standing } = await refunds.submit(number);
+  const { account, keyId, requestId, cost } = debit;
+  const { at, tier, credits } = standing;
+  const headers = headersOf({
+    ...{ code: 'ok', status: 200, account, keyId, environment, tier, requestId },
+    ...{ debitId: debitId(number), limitedBy: credits.limitedBy, creditsAvailable: credits.remaining },
+  });
+  const limits = rateLimitFields({ credits, cost, rate: null, code: 'ok', retryAfter: null }, at);
+  exchange.send(200, [...headers, ...limits, 'Content-Type', 'application/json'], JSON.stringify(debitJson(debit)));
 }

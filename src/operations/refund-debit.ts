@@ -2,6 +2,7 @@ import { REFUND_WINDOW_MS, debitId, type DebitNumber } from '../domain/debit.ts'
 import { KeyctlError, type ErrorCode } from '../domain/error.ts';
 import type { Actor, Debit, Store, WriteTransaction } from '../domain/store.ts';
 import { dayOf, formatInstant, type Instant } from '../domain/utc-day.ts';
+import { standingOf, type Standing } from './standing.ts';
 
 /** Over HTTP a refund is traffic, bound to a window; from the shell it is an operator's act, audited, for as long as the debit is kept. */
 export type RefundBy = { readonly kind: 'http' } | { readonly kind: 'shell'; readonly actor: Actor; readonly reason: string };
@@ -21,8 +22,15 @@ export function refundDebit(store: Store, number: DebitNumber, by: RefundBy): Pr
   return store.write((tx, now) => refund(tx, now, number, by));
 }
 
+/** A debit that was given back, its key's environment, and what its account may spend after it. */
+export interface Refunded {
+  readonly debit: Debit;
+  readonly environment: string | null;
+  readonly standing: Standing;
+}
+
 /** What became of one refund among several: the debit as it stands now, or why it was refused. */
-export type RefundOutcome = { readonly debit: Debit } | { readonly debit: null; readonly code: ErrorCode; readonly message: string };
+export type RefundOutcome = Refunded | { readonly debit: null; readonly code: ErrorCode; readonly message: string };
 
 /** Gives debits back as traffic, in one transaction, each as if it were alone; the outcomes come in the order of the numbers. */
 export function refundDebits(store: Store, numbers: readonly DebitNumber[]): Promise<readonly RefundOutcome[]> {
@@ -37,7 +45,10 @@ export function refundDebits(store: Store, numbers: readonly DebitNumber[]): Pro
 async function outcomeOf(tx: WriteTransaction, now: Instant, number: DebitNumber): Promise<RefundOutcome> {
   try {
     const { debit } = await refund(tx, now, number, { kind: 'http' });
-    return { debit };
+    const account = await tx.accounts.byRef(debit.accountRef);
+    if (account === null) throw new RangeError('a debit without its account');
+    const key = debit.keyRef === null ? null : await tx.keys.byRef(debit.keyRef);
+    return { debit, environment: key?.environment ?? null, standing: await standingOf(tx, account, key, now) };
   } catch (error) {
     if (!(error instanceof KeyctlError)) throw error;
     return { debit: null, code: error.code, message: error.message };

@@ -49,7 +49,7 @@ describe('many refunds at once', () => {
     });
     const asked = [...ids, late, 'deb_1', ...ids.slice(0, 10)];
     const outcomes = await Promise.allSettled(asked.map((id) => queue.submit(parseDebitId(id) ?? 0)));
-    const told = outcomes.map((outcome) => (outcome.status === 'fulfilled' ? outcome.value.refundedAt : codeOf(outcome.reason)));
+    const told = outcomes.map((outcome) => (outcome.status === 'fulfilled' ? outcome.value.debit.refundedAt : codeOf(outcome.reason)));
     const given = served.clock.now;
     expect(told).toEqual([...ids.map(() => given), 'refund_window_closed', 'not_found', ...ids.slice(0, 10).map(() => given)]);
     expect(transactions).toBe(2);
@@ -98,7 +98,17 @@ describe('a refund over HTTP', () => {
     served.clock.now += HOUR;
     const answer = await refund(id);
     expect(answer.status).toBe(200);
-    expect(answer.headers).toMatchObject({ 'x-keyctl-account': 'default', 'x-keyctl-key-id': key.id, 'x-keyctl-debit-id': id });
+    expect(answer.headers).toMatchObject({
+      'x-keyctl-account': 'default',
+      'x-keyctl-key-id': key.id,
+      'x-keyctl-environment': 'production',
+      'x-keyctl-tier': 'free',
+      'x-keyctl-debit-id': id,
+      'x-credits-consumed': '0',
+      'x-credits-available': '100000',
+      'ratelimit-policy': '"daily";q=1000;w=86400',
+      ratelimit: '"daily";r=1000;t=39600',
+    });
     const told = debitSchema.parse(json(answer));
     expect(told).toEqual({
       id,
@@ -135,8 +145,8 @@ describe('a refund over HTTP', () => {
     await served.second();
     const late = await charge(apiKey);
     expect((await served.verify(apiKey)).status).toBe(402);
-    await refund(early);
-    await refund(late);
+    expect((await refund(early)).headers).toMatchObject({ 'x-credits-available': '100', 'x-keyctl-limited-by': 'key' });
+    expect((await refund(late)).headers['x-credits-available']).toBe('200');
     const usage = await served.store.read((tx) => tx.usage.ofKeys([key.ref], Math.floor(served.clock.now / 86_400_000)));
     expect(usage.get(key.ref)).toMatchObject({ requests: 2, credits: 0 });
     expect((await served.verify(apiKey)).headers).toMatchObject({ 'x-keyctl-code': 'ok', 'x-credits-available': '100' });
@@ -149,7 +159,10 @@ describe('a refund over HTTP', () => {
     const id = await charge(apiKey);
     served.clock.now += 12 * HOUR;
     await charge(apiKey);
-    expect((await refund(id)).status).toBe(200);
+    const answer = await refund(id);
+    expect(answer.status).toBe(200);
+    // What is left is of today, where the refund does not belong.
+    expect(answer.headers).toMatchObject({ 'x-credits-available': '0', ratelimit: '"daily";r=0;t=86400' });
     expect((await served.verify(apiKey)).status).toBe(402);
     const yesterday = Math.floor(served.clock.now / 86_400_000) - 1;
     expect((await served.store.read((tx) => tx.credits.balances([accountRef], yesterday))).get(accountRef)).toMatchObject({ spent: 0 });
