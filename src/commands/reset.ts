@@ -1,9 +1,8 @@
 import { formatDay, formatInstant } from '../domain/utc-day.ts';
 import { previewReset, reset, RESET_FIELDS, resetJson, type ResetReport } from '../operations/reset.ts';
-import { restingSteps } from '../operations/steps.ts';
+import { restingSteps, type Steps } from '../operations/steps.ts';
 import { grouped } from '../terminal/style.ts';
 import { flag, type Call, type CommandModule } from './call.ts';
-import { progressLine } from './progress-line.ts';
 
 export const command: CommandModule = {
   configure: (cli) =>
@@ -34,14 +33,16 @@ export const command: CommandModule = {
   },
 };
 
-async function resetWithProgress(call: Call, act: (steps: ReturnType<typeof restingSteps>) => Promise<ResetReport>): Promise<ResetReport> {
-  const progress = progressLine(call);
+async function resetWithProgress({ out, context }: Call, act: (steps: Steps) => Promise<ResetReport>): Promise<ResetReport> {
+  if (out.watched === null) return act(restingSteps());
+  const { progressBar } = await import('../terminal/progress-bar.ts');
+  const bar = progressBar(out.watched, context.clock);
   return act(
-    restingSteps(({ text }) => {
-      progress.show(text);
+    restingSteps((progress) => {
+      bar.show(progress);
     }),
   ).finally(() => {
-    progress.clear();
+    bar.clear();
   });
 }
 

@@ -3,8 +3,9 @@ import { setTimeout } from 'node:timers/promises';
 /** Rests this many times as long as the step before it held the lock. */
 const REST_FACTOR = 2;
 const LEAST_REST_MS = 1;
-/** How long a step should work under the lock: little beside what a server's own commit takes, much beside what beginning one costs. */
+/** How long a step should work under the lock, or as long as its commit takes if that is longer, as it is on a slow disk. */
 const WORK_MS = 2;
+const MOST_WORK_MS = 10;
 const LEAST_PORTION = 1 / 16;
 const MOST_PORTION = 8;
 /** No step is this many times larger than the one before, since what it finds may be dearer. */
@@ -43,7 +44,7 @@ export interface Pacing {
 
 const PACING: Pacing = { stopwatch: () => performance.now(), rest: (ms) => setTimeout(ms) };
 
-/** Steps that rest in between and that are as large as the machine does in about 2 ms; `tell` is left out where nobody watches. */
+/** Steps that rest in between and that are as large as the machine does in a few milliseconds; `tell` is left out where nobody watches. */
 export function restingSteps(tell: (progress: Progress) => void = () => undefined, { stopwatch, rest } = PACING): Steps {
   let portion = LEAST_PORTION;
   return {
@@ -61,7 +62,8 @@ export function restingSteps(tell: (progress: Progress) => void = () => undefine
       });
       // The commit belongs to what others wait for, but smaller steps do not make it shorter.
       const held = stopwatch() - begun;
-      portion = Math.min(MOST_PORTION, Math.max(LEAST_PORTION, portion * Math.min(GROWTH, WORK_MS / Math.max(worked, 0.01))));
+      const aim = Math.min(MOST_WORK_MS, Math.max(WORK_MS, held - worked));
+      portion = Math.min(MOST_PORTION, Math.max(LEAST_PORTION, portion * Math.min(GROWTH, aim / Math.max(worked, 0.01))));
       await rest(Math.max(LEAST_REST_MS, REST_FACTOR * held));
       return result;
     },

@@ -44,6 +44,11 @@ export class Output {
     return this.#options.stderr.isTTY === true;
   }
 
+  /** Where a person watches what goes on, or null where nobody does or wants to. */
+  get watched(): Sink | null {
+    return this.talksToPerson && !this.#options.quiet && !this.json ? this.#options.stderr : null;
+  }
+
   get color(): boolean {
     return this.#options.color;
   }

@@ -1,8 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
 import { restingSteps } from '../../src/operations/steps.ts';
 
-/** A machine on which a step works for `ms(portion)` after waiting for the lock, and commits in another millisecond. */
-function machine(waited: number, ms: (portion: number) => number) {
+/** A machine on which a step works for `ms(portion)` after waiting for the lock, and commits in `commit`. */
+function machine(waited: number, ms: (portion: number) => number, commit = 1) {
   let now = 0;
   const rests: number[] = [];
   const portions: number[] = [];
@@ -19,7 +19,7 @@ function machine(waited: number, ms: (portion: number) => number) {
         now += ms(stint.portion);
         return 'done';
       });
-      now += 1;
+      now += commit;
       return result;
     });
   return { run, rests, portions };
@@ -43,6 +43,12 @@ describe('the pace of steps beside a running server', () => {
     for (let turn = 0; turn < 30; turn += 1) await run();
     expect(portions.at(-1)).toBeCloseTo(1 / 4);
     expect(rests.at(-1)).toBeCloseTo(2 * (2 + 1));
+  });
+
+  test('a disk that commits slowly gets larger steps, since each of them holds the lock that long anyhow', async () => {
+    const { run, portions } = machine(0, (portion) => portion * 8, 6);
+    for (let turn = 0; turn < 30; turn += 1) await run();
+    expect(portions.at(-1)).toBeCloseTo(6 / 8);
   });
 
   test('has limits: a step does something on the slowest machine, and not everything at once on the fastest', async () => {
