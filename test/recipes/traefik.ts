@@ -138,7 +138,7 @@ export class Traefik {
     if (this.#release !== '2.11.0') sent.set('X-Forwarded-Port', ['80']);
     sent.set('X-Forwarded-For', [request.from ?? '127.0.0.1']);
     const body = settings.forwardBody === true ? (request.body ?? '') : '';
-    const withLength = body !== '' || (method !== 'GET' && method !== 'HEAD');
+    const withLength = body !== '' || ['POST', 'PUT', 'PATCH'].includes(method);
     const first: Header[] = [
       ['Host', `${hostname}:${port}`],
       ['User-Agent', sent.get('User-Agent')?.[0] ?? 'Go-http-client/1.1'],
