@@ -8,6 +8,11 @@ const PACKAGE_OF = {
   haproxy: 'haproxy',
   faketime: 'faketime',
   tmux: 'tmux',
+  perl: 'perl-base',
+  promtool: 'prometheus',
+  'systemd-analyze': 'systemd',
+  'systemd-notify': 'systemd',
+  'systemd-socket-activate': 'systemd',
   prlimit: 'util-linux',
 } as const;
 
