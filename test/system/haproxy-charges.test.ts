@@ -27,4 +27,12 @@ test('a question whose answer got lost is asked again, and charged once', async 
   }
 });
 
+test('questions share connections', async () => {
+  const steady = await api.installation.customer('steady', { credits: 1_000_000 });
+  const before = api.relay.connections();
+  for (let time = 0; time < 20; time += 1) await api.ask(as(steady));
+  expect(await api.installation.debits(['--account', 'steady'])).toHaveLength(20);
+  expect(api.relay.connections() - before).toBeLessThan(5);
+});
+
 describeCharges(() => api);

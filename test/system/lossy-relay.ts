@@ -5,6 +5,8 @@ export interface LossyRelay {
   readonly port: number;
   /** The next answer is cut off with its connection, after the server has given it. */
   loseNextAnswer(): void;
+  /** How many connections it has taken. */
+  connections(): number;
   /** How many answers were lost. */
   lost(): number;
   stop(): Promise<void>;
@@ -14,8 +16,10 @@ export interface LossyRelay {
 export function startLossyRelay(target: number): Promise<LossyRelay> {
   let losing = false;
   let lost = 0;
+  let connections = 0;
   const open = new Set<Socket>();
   const server = createServer((client) => {
+    connections += 1;
     const upstream = connect(target, '127.0.0.1');
     for (const socket of [client, upstream]) {
       open.add(socket);
@@ -48,6 +52,7 @@ export function startLossyRelay(target: number): Promise<LossyRelay> {
       resolve({
         port: address.port,
         loseNextAnswer: () => (losing = true),
+        connections: () => connections,
         lost: () => lost,
         stop: () =>
           new Promise((stopped) => {

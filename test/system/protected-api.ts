@@ -91,9 +91,9 @@ export class ProtectedApi {
     return this.#parts.broken.connections();
   }
 
-  /** Listens where keyctl did, and says 200 to everything without a verdict. keyctl has to be stopped. */
-  startImpostor(): Promise<{ stop(): Promise<void> }> {
-    return startImpostor(this.#ports.keyctl);
+  /** Listens where keyctl did, and answers everything in the same way. keyctl has to be stopped. */
+  startImpostor(status: number, headers: Readonly<Record<string, string>>): Promise<{ stop(): Promise<void> }> {
+    return startImpostor(this.#ports.keyctl, status, headers);
   }
 
   /** Starts `keyctl serve` again, where the proxy looks for it. */

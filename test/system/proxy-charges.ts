@@ -20,6 +20,8 @@ export function describeCharges(api: () => ProtectedApi): void {
       expect(got).toHaveLength(1);
       expect(got[0]).toMatchObject({ method: 'OPTIONS', path: '/things', headers: { origin: 'https://app.example' } });
       expect(Object.keys(got[0]?.headers ?? {}).filter((name) => /keyctl|override|x-http-method/.test(name))).toEqual([]);
+      // The API of these tests says something about credits.
+      expect(answer.headers['x-credits-available']).toBeUndefined();
     });
 
     test('with a key is not charged either', async () => {

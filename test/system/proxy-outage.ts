@@ -82,11 +82,20 @@ export function describeImpostor(api: () => ProtectedApi): void {
   test('nobody is admitted by a program that answers in the place of keyctl', async () => {
     const misled = await api().installation.customer('misled', { credits: 1_000_000 });
     await api().keyctl.stop();
-    const impostor = await api().startImpostor();
-    const { value: answer, got } = await api().watch(() => api().ask(as(misled, { path: '/?secret=hidden' })));
-    await impostor.stop();
-    unavailable(answer);
-    expect(got).toEqual([]);
+    const answers = [
+      [200, {}],
+      [200, { 'X-Keyctl-Code': 'okay' }],
+      [403, { 'X-Keyctl-Code': 'ok' }],
+      [204, { 'X-Keyctl-Code': 'ok' }],
+    ] as const;
+    for (const [status, headers] of answers) {
+      const impostor = await api().startImpostor(status, headers);
+      const { value: answer, got } = await api().watch(() => api().ask(as(misled, { path: '/?secret=hidden' })));
+      await impostor.stop();
+      if (status < 300) unavailable(answer);
+      expect(answer.status).not.toBe(200);
+      expect(got).toEqual([]);
+    }
     expect(api().proxy.errorLog()).not.toContain('hidden');
     await api().serveAgain();
     expect((await api().ask(as(misled))).status).toBe(200);

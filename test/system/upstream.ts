@@ -43,9 +43,13 @@ export async function startBroken(): Promise<{ readonly port: number; readonly c
   return { port: await listening(server), connections: () => connections, stop: () => closed(server) };
 }
 
-/** Some other program: it says 200 to everything. */
-export async function startImpostor(port: number): Promise<{ stop(): Promise<void> }> {
-  const server = createServer((_, res) => res.end('ok'));
+/** Some other program, which answers everything in the same way. */
+export async function startImpostor(
+  port: number,
+  status: number,
+  headers: Readonly<Record<string, string>>,
+): Promise<{ stop(): Promise<void> }> {
+  const server = createServer((_, res) => res.writeHead(status, headers).end('ok'));
   await listening(server, port);
   return { stop: () => closed(server) };
 }
