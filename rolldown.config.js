@@ -1,16 +1,24 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
+const LATE = '\0child_process.cjs';
+/** commander asks for node:child_process before it needs it, which is for commands that are programs of their own; keyctl has none. */
+const lateChildProcess = {
+  name: 'late-child-process',
+  resolveId: (source, importer) => (source === 'node:child_process' && importer?.includes('/commander/') ? LATE : null),
+  load: (id) => (id === LATE ? "exports.spawn = (...args) => require('node:child_process').spawn(...args);" : null),
+};
+
 /**
  * dist: keyctl and the packages it uses, in few CommonJS files. Finding, reading and linking many small modules is most of what
- * a short command takes, and Node starts CommonJS sooner than ES modules. What is loaded by import() stays a file of its own.
- * better-sqlite3 finds its native half from its own place in node_modules, so it stays there.
+ * a short command takes, and Node starts CommonJS sooner than ES modules. What is loaded by import() stays a file of its own,
+ * and what several commands share is one more. The native half of better-sqlite3 stays in node_modules; `bindings` searches it there.
  */
 const program = {
   input: { main: 'src/main.ts', 'store-thread': 'src/store-thread.ts' },
   platform: 'node',
-  external: ['better-sqlite3'],
-  plugins: [{ name: 'package', generateBundle: addPackage }],
+  external: ['bindings'],
+  plugins: [{ name: 'package', generateBundle: addPackage }, lateChildProcess],
   output: {
     dir: 'dist.new',
     format: 'cjs',
@@ -18,6 +26,7 @@ const program = {
     entryFileNames: '[name].js',
     chunkFileNames: '[name].js',
     dynamicImportInCjs: false,
+    codeSplitting: { groups: [{ name: 'shared', minShareCount: 6 }] },
   },
 };
 

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { hostname, userInfo } from 'node:os';
+import { isatty } from 'node:tty';
 import { helpAsOption, isBare, runBare } from './commands/bare.ts';
 import type { Call, CommandModule, Context, StoreMode } from './commands/call.ts';
 import { refuseSecrets } from './commands/call.ts';
@@ -79,7 +80,7 @@ function newCall(globals: Globals, version: string, opened: { close(): Promise<v
     actor,
     storeLocation,
     prompts: async () => {
-      if (!globals.input || globals.json || !process.stdin.isTTY || !process.stdout.isTTY) return null;
+      if (!globals.input || globals.json || !isatty(0) || !process.stdout.isTTY) return null;
       return (await import('./terminal/inquirer-prompts.ts')).inquirerPrompts;
     },
     startActs: async (busyTimeoutMs) => {
