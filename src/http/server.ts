@@ -1,13 +1,10 @@
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { DenialTally } from '../domain/denial-tally.ts';
 import { servedActs, type ServedActs } from '../operations/served-acts.ts';
 import { Access } from './access.ts';
 import { readCatalogue, type Catalogue } from './catalogue.ts';
 import { CommitQueue } from './commit-queue.ts';
-import { Connections } from './connections.ts';
 import { Endpoint } from './endpoint.ts';
-import { HttpExchange } from './exchange.ts';
-import { farewell } from './farewell.ts';
+import { Front } from './front.ts';
 import { GuessBrake } from './guess-brake.ts';
 import { Housekeeping } from './housekeeping.ts';
 import { listen } from './listen.ts';
@@ -15,15 +12,10 @@ import { Metrics } from './metrics.ts';
 import { openApiDocument } from './openapi.ts';
 import { checkServeOptions, type After, type Patience, type RunningServer, type ServeOptions, type ServerDeps } from './options.ts';
 import { Outage, describeError } from './outage.ts';
-import { PlainLane } from './plain-lane.ts';
 import { RefundQueue } from './refund-queue.ts';
 import { checkAgainstCatalogue } from './start-checks.ts';
 import { Verification } from './verification.ts';
 
-const MOST_HEADER_BYTES = 16_384;
-const MOST_CONNECTIONS = 10_000;
-/** Longer than the proxies' own (nginx and Caddy: 60 s or less), so that it is they who close an idle connection. */
-const KEEP_ALIVE_MS = 65_000;
 const PATIENCE: Patience = { headersMs: 5_000, requestMs: 10_000, checkMs: 1_000, stopMs: 5_000 };
 
 const afterTimeout: After = (ms, act) => {
@@ -105,72 +97,25 @@ function assemble(options: ServeOptions, deps: ServerDeps, acts: ServedActs, cat
     openapi: JSON.stringify(openApiDocument(deps.version, options)),
     stopping: () => stopping,
   });
-  const { server, connections } = httpServer(endpoint, patience);
-  const lane = new PlainLane({
-    server,
-    verify: (exchange, service) => {
-      endpoint.verify(exchange, service);
-    },
-    clock,
-    firstByteMs: patience.headersMs,
-    keepAliveMs: KEEP_ALIVE_MS,
-  });
+  const front = new Front(endpoint, patience, clock);
 
   async function stop(): Promise<void> {
     stopping = true;
-    connections.announceStop();
-    lane.announceStop();
+    front.announceStop();
     log.info({}, 'stopping');
     // What has arrived in the kernel is read first, so that it is answered rather than cut off.
     await turnOfTheLoop();
     await turnOfTheLoop();
-    const closed = new Promise<void>((resolve) =>
-      server.close(() => {
-        resolve();
-      }),
-    );
-    connections.closeIdle();
-    lane.closeIdle();
+    const closed = front.close();
     brake.releaseAll();
     const cancel = after(patience.stopMs, () => {
-      server.closeAllConnections();
-      lane.closeAll();
+      front.closeAll();
     });
     await closed;
     cancel();
     await queue.idle();
   }
-  return { server, tally, stop };
-}
-
-function httpServer(endpoint: Endpoint, patience: Patience) {
-  const server = createServer({
-    maxHeaderSize: MOST_HEADER_BYTES,
-    headersTimeout: patience.headersMs,
-    requestTimeout: patience.requestMs,
-    connectionsCheckingInterval: patience.checkMs,
-    keepAliveTimeout: KEEP_ALIVE_MS,
-    // The endpoint asks for the Host itself, to answer in its own form.
-    requireHostHeader: false,
-  });
-  server.maxConnections = MOST_CONNECTIONS;
-  // SECURITY: Node drops the headers beyond its thousandth in silence, and what a proxy appends comes last: its X-Forwarded-For, its Via.
-  // Their size is limited, so that their number is.
-  server.maxHeadersCount = 0;
-  // Who has sent all that there is to say may still listen: without this Node hangs up on a request that is charged already.
-  Object.assign(server, { httpAllowHalfOpen: true });
-  const connections = new Connections(server);
-  const take = (req: IncomingMessage, res: ServerResponse): void => {
-    if (connections.begin(req, res)) endpoint.handle(new HttpExchange(req, res, connections));
-  };
-  server.on('request', take);
-  server.on('checkContinue', take);
-  server.on('checkExpectation', take);
-  server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
-    if (error.code === 'ECONNRESET') socket.destroy();
-    else connections.break(socket, farewell(error.code));
-  });
-  return { server, connections };
+  return { server: front.server, tally, stop };
 }
 
 function turnOfTheLoop(): Promise<void> {

@@ -1,0 +1,92 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { Instant } from '../domain/utc-day.ts';
+import { Connections } from './connections.ts';
+import type { Endpoint } from './endpoint.ts';
+import { HttpExchange } from './exchange.ts';
+import { farewell } from './farewell.ts';
+import type { Patience } from './options.ts';
+import { PlainLane } from './plain-lane.ts';
+
+const MOST_HEADER_BYTES = 16_384;
+const MOST_CONNECTIONS = 10_000;
+/** Longer than the proxies' own (nginx and Caddy: 60 s or less), so that it is they who close an idle connection. */
+const KEEP_ALIVE_MS = 65_000;
+
+/** The server's connections, by both ways: the short one of plain requests, and Node's own for everything else. */
+export class Front {
+  readonly server: Server;
+  readonly #connections: Connections;
+  readonly #lane: PlainLane;
+
+  constructor(endpoint: Endpoint, patience: Patience, clock: () => Instant) {
+    this.server = httpServer(patience);
+    this.#connections = new Connections(this.server);
+    this.#listenFor(endpoint);
+    this.#lane = new PlainLane({
+      server: this.server,
+      verify: (exchange, service) => {
+        endpoint.verify(exchange, service);
+      },
+      clock,
+      firstByteMs: patience.headersMs,
+      keepAliveMs: KEEP_ALIVE_MS,
+    });
+  }
+
+  #listenFor(endpoint: Endpoint): void {
+    const connections = this.#connections;
+    const take = (req: IncomingMessage, res: ServerResponse): void => {
+      if (connections.begin(req, res)) endpoint.handle(new HttpExchange(req, res, connections));
+    };
+    this.server.on('request', take);
+    this.server.on('checkContinue', take);
+    this.server.on('checkExpectation', take);
+    this.server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
+      if (error.code === 'ECONNRESET') socket.destroy();
+      else connections.break(socket, farewell(error.code));
+    });
+  }
+
+  /** From now on every connection is told with its last answer that it closes. */
+  announceStop(): void {
+    this.#connections.announceStop();
+    this.#lane.announceStop();
+  }
+
+  /** Takes no new connection, closes those on which nothing is under way, and resolves when the others are done. */
+  close(): Promise<void> {
+    const closed = new Promise<void>((resolve) =>
+      this.server.close(() => {
+        resolve();
+      }),
+    );
+    this.#connections.closeIdle();
+    this.#lane.closeIdle();
+    return closed;
+  }
+
+  /** Closes all connections, whatever is under way. */
+  closeAll(): void {
+    this.server.closeAllConnections();
+    this.#lane.closeAll();
+  }
+}
+
+function httpServer(patience: Patience): Server {
+  const server = createServer({
+    maxHeaderSize: MOST_HEADER_BYTES,
+    headersTimeout: patience.headersMs,
+    requestTimeout: patience.requestMs,
+    connectionsCheckingInterval: patience.checkMs,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    // The endpoint asks for the Host itself, to answer in its own form.
+    requireHostHeader: false,
+  });
+  server.maxConnections = MOST_CONNECTIONS;
+  // SECURITY: Node drops the headers beyond its thousandth in silence, and what a proxy appends comes last: its X-Forwarded-For, its Via.
+  // Their size is limited, so that their number is.
+  server.maxHeadersCount = 0;
+  // Who has sent all that there is to say may still listen: without this Node hangs up on a request that is charged already.
+  Object.assign(server, { httpAllowHalfOpen: true });
+  return server;
+}
