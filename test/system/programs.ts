@@ -9,6 +9,7 @@ const PACKAGE_OF = {
   faketime: 'faketime',
   tmux: 'tmux',
   perl: 'perl-base',
+  prometheus: 'prometheus',
   promtool: 'prometheus',
   'systemd-analyze': 'systemd',
   'systemd-notify': 'systemd',
