@@ -49,7 +49,9 @@ export async function startImpostor(
   status: number,
   headers: Readonly<Record<string, string>>,
 ): Promise<{ stop(): Promise<void> }> {
-  const server = createServer((_, res) => res.writeHead(status, headers).end('ok'));
+  const server = createServer((_, res) =>
+    res.writeHead(status, { 'Content-Length': status === 204 ? 0 : 2, ...headers }).end(status === 204 ? '' : 'ok'),
+  );
   await listening(server, port);
   return { stop: () => closed(server) };
 }
