@@ -1,55 +1,104 @@
-// The load: wrk, which has to be installed, since a load generator in JavaScript would take as much of the machine as the server.
-import { execFile } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+// The load: wrk when it is there, since a load generator in JavaScript takes as much of the machine as the server; else autocannon, which the
+// bench installs into a folder of its own. Both choose one of the keys at random for each request and wait for every answer.
+import { execFile, execFileSync } from 'node:child_process';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
 const run = promisify(execFile);
+const AUTOCANNON = 'autocannon@8';
 
-/** A wrk script that gives each request the next of the keys, and prints latencies as one line of JSON. */
-function script(keys) {
-  return `
-local keys = {${keys.map((key) => `"${key}"`).join(',')}}
-local turn = 0
-function init(args) math.randomseed(tonumber(args[1]) or 1); turn = math.random(#keys) end
+/** The keys come from a file: a table of a million of them is more than one Lua function may hold. */
+const WRK_SCRIPT = `
+local keys, count, head, tail = {}, 0, nil, nil
+function init(args)
+  for key in io.lines(args[1]) do
+    count = count + 1
+    keys[count] = key
+  end
+  math.randomseed(tonumber(args[2]))
+  local request = wrk.format("GET", "/verify", { ["X-API-Key"] = "@@" })
+  local from, to = request:find("@@", 1, true)
+  head, tail = request:sub(1, from - 1), request:sub(to + 1)
+end
 function request()
-  turn = turn % #keys + 1
-  return wrk.format("GET", "/verify", { ["X-API-Key"] = keys[turn] })
+  return head .. keys[math.random(count)] .. tail
 end
 function done(summary, latency, requests)
-  io.write(string.format('JSON {"requests":%d,"us":%d,"p50":%d,"p99":%d,"errors":%d,"status":%d}\\n',
+  io.write(string.format('JSON {"requests":%d,"us":%d,"p50":%d,"p99":%d,"errors":%d,"denied":%d}\\n',
     summary.requests, summary.duration, latency:percentile(50), latency:percentile(99),
     summary.errors.connect + summary.errors.read + summary.errors.write + summary.errors.timeout, summary.errors.status))
 end
 `;
-}
 
-/**
- * Loads a server on loopback for some seconds. Returns requests per second, latencies in milliseconds, and how many answers were not 2xx.
- * @param {{ port: number, keys: string[], connections: number, seconds: number }} options
- */
-export async function load({ port, keys, connections, seconds }) {
-  const folder = mkdtempSync(join(tmpdir(), 'keyctl-bench-'));
-  try {
-    const file = join(folder, 'keys.lua');
-    writeFileSync(file, script(keys), { mode: 0o600 });
+export class LoadGenerator {
+  /** What it is, with its version. */
+  name;
+  #folder;
+  #command;
+  #files = new Map();
+  #seed = 0;
+
+  constructor(name, folder, command) {
+    this.name = name;
+    this.#folder = folder;
+    this.#command = command;
+  }
+
+  /** Takes wrk when it is there and `wanted` is not `autocannon`; what it needs goes into `folder`. */
+  static async find(folder, wanted) {
+    const home = join(folder, 'load');
+    mkdirSync(home);
+    const version = wanted === 'autocannon' ? undefined : await wrkVersion();
+    if (version === undefined) return new LoadGenerator(installAutocannon(home), home, autocannonCommand);
+    writeFileSync(join(home, 'wrk.lua'), WRK_SCRIPT);
+    return new LoadGenerator(`wrk ${version}`, home, wrkCommand);
+  }
+
+  /**
+   * Loads a server on loopback for some seconds. Returns requests per second, latencies in milliseconds, and how many answers were not 2xx.
+   * @param {{ port: number, keys: readonly string[], connections: number, seconds: number }} options
+   */
+  async load({ port, keys, connections, seconds }) {
+    this.#seed += 1;
     const url = `http://127.0.0.1:${String(port)}`;
-    const args = ['-t1', `-c${String(connections)}`, `-d${String(seconds)}s`, '--latency', '-s', file, url, '--', '7'];
-    const { stdout } = await run('wrk', args, { maxBuffer: 1e7 });
+    const [file, args] = this.#command({ folder: this.#folder, url, keys: this.#file(keys), connections, seconds, seed: this.#seed });
+    const { stdout } = await run(file, args, { maxBuffer: 1e7 });
     const found = /^JSON (.*)$/m.exec(stdout);
-    if (found === null) throw new Error(`wrk said: ${stdout}`);
-    const { requests, us, p50, p99, errors, status } = JSON.parse(found[1]);
-    if (errors > 0) throw new Error(`wrk counted ${String(errors)} failed requests`);
-    return { perSecond: (requests * 1e6) / us, p50: p50 / 1_000, p99: p99 / 1_000, requests, denied: status };
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
+    if (found === null) throw new Error(`${this.name} said: ${stdout}`);
+    const { requests, us, p50, p99, errors, denied } = JSON.parse(found[1]);
+    if (errors > 0) throw new Error(`${this.name} counted ${String(errors)} failed requests`);
+    return { perSecond: (requests * 1e6) / us, p50: p50 / 1_000, p99: p99 / 1_000, requests, denied };
+  }
+
+  #file(keys) {
+    const known = this.#files.get(keys);
+    if (known !== undefined) return known;
+    const file = join(this.#folder, `keys-${String(this.#files.size)}`);
+    writeFileSync(file, `${keys.join('\n')}\n`, { mode: 0o600 });
+    this.#files.set(keys, file);
+    return file;
   }
 }
 
-export async function loadGenerator() {
+function wrkCommand({ folder, url, keys, connections, seconds, seed }) {
+  const shape = ['-t1', `-c${String(connections)}`, `-d${String(seconds)}s`, '--latency'];
+  return ['wrk', [...shape, '-s', join(folder, 'wrk.lua'), url, '--', keys, String(seed)]];
+}
+
+function autocannonCommand({ folder, url, keys, connections, seconds }) {
+  const script = fileURLToPath(new URL('autocannon.js', import.meta.url));
+  return [process.execPath, [script, folder, `${url}/verify`, keys, String(connections), String(seconds)]];
+}
+
+async function wrkVersion() {
   const { stdout } = await run('wrk', ['-v']).catch((error) => ({ stdout: String(error.stdout ?? '') }));
-  const version = /^wrk (\S+)/.exec(stdout)?.[1];
-  if (version === undefined) throw new Error('The bench needs wrk (Debian package wrk).');
-  return `wrk ${version}`;
+  return /^wrk (\S+)/.exec(stdout)?.[1];
+}
+
+function installAutocannon(home) {
+  writeFileSync(join(home, 'package.json'), JSON.stringify({ private: true }));
+  execFileSync('npm', ['install', '--no-audit', '--no-fund', AUTOCANNON], { cwd: home, stdio: 'ignore' });
+  return AUTOCANNON.replace('@', ' ');
 }
