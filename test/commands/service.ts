@@ -40,6 +40,8 @@ export interface Started {
   readonly code: Promise<number | null>;
   signal(name: NodeJS.Signals): Promise<void>;
   stop(): Promise<number | null>;
+  /** Ends it for good, however often it was to be started, and resolves when nothing of it runs any more. */
+  end(): Promise<void>;
 }
 
 /** A socket to open, or what is none. */
@@ -62,7 +64,7 @@ export class Service {
   }
 
   async end(): Promise<void> {
-    for (const started of this.#running.splice(0)) await started.stop();
+    for (const started of this.#running.splice(0)) await started.end();
     this.#cleanUp();
   }
 
@@ -97,6 +99,13 @@ export class Service {
     const started: Started = {
       ...{ output: () => output, said, code, signal, address: () => said(/"address":"([^"]+)"/) },
       stop: () => signal('SIGTERM').then(() => code),
+      end: async () => {
+        // First who would start the next one; its output stays open as long as the last one runs.
+        child.kill('SIGKILL');
+        const id = [...output.matchAll(/pid=(\d+)/g)].at(-1)?.[1];
+        if (!over && id !== undefined) process.kill(Number(id), 'SIGTERM');
+        await code;
+      },
     };
     this.#running.push(started);
     return started;
