@@ -71,9 +71,9 @@ export default {
     },
     {
       name: 'sqlite-driver-stays-in-its-store',
-      comment: "Adapters translate their driver's errors; elsewhere the driver's own would leak out.",
+      comment: 'Its errors are translated there; and only driver.ts says where its native half is, without which it fails in dist alone.',
       severity: 'error',
-      from: { pathNot: '^src/stores/sqlite/' },
+      from: { path: '^src/', pathNot: '^src/stores/sqlite/driver\\.ts$' },
       to: { path: 'node_modules/(@types/)?better-sqlite3' },
     },
     {

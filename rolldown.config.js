@@ -12,7 +12,8 @@ const lateChildProcess = {
 /**
  * dist: keyctl and the packages it uses, in few CommonJS files. Finding, reading and linking many small modules is most of what
  * a short command takes, and Node starts CommonJS sooner than ES modules. What is loaded by import() stays a file of its own,
- * and what several commands share is one more. The native half of better-sqlite3 stays in node_modules; `bindings` searches it there.
+ * and what several commands share is one more. The native half of better-sqlite3 stays in node_modules, and database.ts knows where: the
+ * search of `bindings` is not needed.
  */
 const program = {
   input: { main: 'src/main.ts', 'store-thread': 'src/store-thread.ts' },

@@ -1,8 +1,8 @@
-import Database from 'better-sqlite3';
 import { closeSync, fsyncSync, openSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { KeyctlError } from '../../domain/error.ts';
 import { errorCode, schemaVersion, translated, type Sqlite } from './database.ts';
+import { openFile } from './driver.ts';
 import { APPLICATION_ID } from './schema.ts';
 
 /**
@@ -46,7 +46,7 @@ function syncFile(path: string): void {
 
 function verifyCopy(db: Sqlite, target: string): void {
   // Not read-only: SQLite leaves the CHECK constraints of a read-only file out, and integrity_check would not look at them.
-  const copy = new Database(target, { fileMustExist: true });
+  const copy = openFile(target, { fileMustExist: true });
   try {
     const sound = copy.pragma('integrity_check', { simple: true }) === 'ok';
     if (sound && copy.pragma('application_id', { simple: true }) === APPLICATION_ID && schemaVersion(copy) === schemaVersion(db)) return;

@@ -1,13 +1,11 @@
-import Database from 'better-sqlite3';
 import { closeSync, existsSync, mkdirSync, openSync, statSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { dirname } from 'node:path';
 import { KeyctlError } from '../../domain/error.ts';
 import type { Instant } from '../../domain/utc-day.ts';
+import { openFile, type Sqlite, type Statement } from './driver.ts';
 import { APPLICATION_ID, SCHEMA_VERSION } from './schema.ts';
 
-export type Sqlite = Database.Database;
-export type Statement = Database.Statement;
+export type { Sqlite, Statement };
 
 /**
  * Opens an existing keyctl file. `read` opens it read-only. Throws `store_missing`, `store_foreign`, `store_newer`,
@@ -38,7 +36,7 @@ function openChecked(path: string, mode: 'read' | 'write', busyTimeoutMs: number
 function openTranslated(path: string, mode: 'read' | 'write', busyTimeoutMs: number, check: (db: Sqlite, path: string) => void): Sqlite {
   return translated(path, () => {
     checkFile(path);
-    const db = new Database(path, { readonly: mode === 'read', fileMustExist: true, timeout: busyTimeoutMs, ...native() });
+    const db = openFile(path, { readonly: mode === 'read', fileMustExist: true, timeout: busyTimeoutMs });
     try {
       check(db, path);
       configure(db, mode);
@@ -62,7 +60,7 @@ export function createDatabase(path: string, busyTimeoutMs: number): Sqlite {
       closeSync(openSync(path, 'a', 0o600));
       if (!statSync(path).isFile()) throw foreign(path);
     }
-    const db = new Database(path, { timeout: busyTimeoutMs, ...native() });
+    const db = openFile(path, { timeout: busyTimeoutMs });
     try {
       const { n: objects } = db.prepare('SELECT count(*) AS n FROM sqlite_schema').get() as { n: number };
       if (objects > 0) checkKeyctl(db, path);
@@ -73,18 +71,6 @@ export function createDatabase(path: string, busyTimeoutMs: number): Sqlite {
       throw error;
     }
   });
-}
-
-/**
- * Where the native half of the driver is. The driver would search for it, from a file that is no longer its own in `dist`; where it is
- * not at its usual place, that search is left to tell what is missing.
- */
-function native(): { nativeBinding?: string } {
-  try {
-    return { nativeBinding: createRequire(import.meta.url).resolve('better-sqlite3/build/Release/better_sqlite3.node') };
-  } catch {
-    return {};
-  }
 }
 
 export function storeExists(path: string): boolean {
