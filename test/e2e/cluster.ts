@@ -41,7 +41,7 @@ export class Cluster {
       mode: 'create',
       clock: Date.now,
       randomBytes,
-      busyTimeoutMs: 5_000,
+      busyTimeoutMs: 20_000,
     });
     try {
       return await act(store);
