@@ -5,6 +5,7 @@ import type { Exchange } from './exchange.ts';
 import { isLoopbackAddress, listensOnLoopback, type ServeOptions } from './options.ts';
 import { sendProblem } from './problem.ts';
 import { hasHeader, headerValues } from './request-headers.ts';
+import { header } from './verdict-headers.ts';
 
 /**
  * Who may use a route. `anyone`: liveness, and what a customer's own key opens. `guarded`: those with the token and from an allowed
@@ -39,7 +40,7 @@ export class Access {
       return false;
     }
     if (!this.#hasToken(exchange)) {
-      const challenge = ['WWW-Authenticate', 'Bearer realm="keyctl"'];
+      const challenge = header('WWW-Authenticate', 'Bearer realm="keyctl"');
       sendProblem(exchange, 'unauthorized', "Send the verification service's own token as a bearer token.", challenge);
       return false;
     }

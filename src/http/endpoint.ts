@@ -11,6 +11,7 @@ import { headerValues } from './request-headers.ts';
 import { serviceInPath } from './request-target.ts';
 import { ROUTES, routeOf, type RouteName } from './routes.ts';
 import { answerSelf, type SelfDeps } from './self.ts';
+import { header } from './verdict-headers.ts';
 import { Verify, sendVerdict } from './verify.ts';
 
 export interface EndpointDeps extends SelfDeps {
@@ -77,7 +78,7 @@ export class Endpoint {
     }
     if (!(route.methods as readonly string[]).includes(exchange.head.method)) {
       exchange.ignoreBody();
-      sendProblem(exchange, 'method_not_allowed', 'The route does not take this method.', ['Allow', route.methods.join(', ')]);
+      sendProblem(exchange, 'method_not_allowed', 'The route does not take this method.', header('Allow', route.methods.join(', ')));
       return;
     }
     this.#answer(exchange, found.name, found.parameter).catch((error: unknown) => {
@@ -129,5 +130,5 @@ export class Endpoint {
 
 function sendText(exchange: Exchange, type: string, body: string): void {
   exchange.ignoreBody();
-  exchange.send(200, ['Content-Type', type, 'Cache-Control', 'no-store'], body);
+  exchange.send(200, header('Content-Type', type) + header('Cache-Control', 'no-store'), body);
 }

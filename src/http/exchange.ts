@@ -27,10 +27,9 @@ export interface Exchange {
   readonly connection: object;
   readonly hasBody: boolean;
   /**
-   * Sends the answer; a second one is ignored. `headers` alternates names and values, which are latin-1 without controls.
-   * HEAD gets the headers of the body, and none.
+   * Sends the answer; a second one is ignored. `headers` are lines, each with its end; body and headers are ASCII. HEAD gets the headers of the body, and none.
    */
-  send(status: number, headers: readonly string[], body: string): void;
+  send(status: number, headers: string, body: string): void;
   /** Throws a body away that does not matter. */
   ignoreBody(): void;
 }
@@ -65,10 +64,11 @@ export class HttpExchange implements Exchange {
     return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
   }
 
-  send(status: number, headers: readonly string[], body: string): void {
+  send(status: number, headers: string, body: string): void {
     const res = this.#res;
     if (res.headersSent) return;
-    const fields = [...headers, 'Content-Length', String(Buffer.byteLength(body))];
+    const fields = namesAndValues(headers);
+    fields.push('Content-Length', String(Buffer.byteLength(body)));
     if (this.#connections.closesWith(res, this.#ends)) fields.push('Connection', 'close');
     res.writeHead(status, fields);
     if (this.head.method === 'HEAD') res.end();
@@ -135,4 +135,14 @@ export class HttpExchange implements Exchange {
       });
     });
   }
+}
+
+/** Lines of headers as Node takes them. */
+function namesAndValues(lines: string): string[] {
+  const fields: string[] = [];
+  for (const line of lines.split('\r\n')) {
+    const colon = line.indexOf(': ');
+    if (colon > 0) fields.push(line.slice(0, colon), line.slice(colon + 2));
+  }
+  return fields;
 }

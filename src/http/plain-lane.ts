@@ -163,7 +163,7 @@ class PlainConnection {
     this.#deps.verify(exchange, service);
   }
 
-  #answer(head: RequestHead, status: number, headers: readonly string[], body: string): void {
+  #answer(head: RequestHead, status: number, headers: string, body: string): void {
     const socket = this.#socket;
     const last = this.#endOfInput || (this.#deps.stopping() && this.#early.length === 0);
     const bytes = answerBytes(head, status, headers, body, this.#deps.tail.text(last));
@@ -213,7 +213,7 @@ class PlainExchange implements Exchange {
     this.#send = send;
   }
 
-  send(status: number, headers: readonly string[], body: string): void {
+  send(status: number, headers: string, body: string): void {
     const send = this.#send;
     this.#send = null;
     send?.(status, headers, body);
@@ -224,10 +224,9 @@ class PlainExchange implements Exchange {
   }
 }
 
-function answerBytes(head: RequestHead, status: number, headers: readonly string[], body: string, tail: string): string {
-  let text = `HTTP/1.1 ${String(status)} ${STATUS_CODES[status] ?? 'Unknown'}\r\n`;
-  for (let place = 0; place + 1 < headers.length; place += 2) text += `${headers[place] ?? ''}: ${headers[place + 1] ?? ''}\r\n`;
-  return `${text}Content-Length: ${String(body.length)}${tail}${head.method === 'HEAD' ? '' : body}`;
+function answerBytes(head: RequestHead, status: number, headers: string, body: string, tail: string): string {
+  const line = `HTTP/1.1 ${String(status)} ${STATUS_CODES[status] ?? 'Unknown'}\r\n`;
+  return `${line}${headers}Content-Length: ${String(body.length)}${tail}${head.method === 'HEAD' ? '' : body}`;
 }
 
 /** The end of every answer's head: the date, made once a second, and what becomes of the connection. */

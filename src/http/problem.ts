@@ -2,7 +2,7 @@ import { STATUS_CODES } from 'node:http';
 import type { ErrorCode } from '../domain/error.ts';
 import type { VerdictCode } from '../domain/verdict.ts';
 import type { Exchange } from './exchange.ts';
-import { headersOf } from './verdict-headers.ts';
+import { header, headersOf } from './verdict-headers.ts';
 
 /** What can be wrong with a request before anybody asks about its key. */
 export const PROBLEM_STATUS = {
@@ -55,10 +55,10 @@ export function problemBody(code: Problem['code'], status: number, detail: strin
   return JSON.stringify(problem);
 }
 
-/** Answers a problem. `detail` is one of our own sentences and repeats nothing of the request. */
-export function sendProblem(exchange: Exchange, code: ProblemCode, detail: string, headers: readonly string[] = []): void {
+/** Answers a problem, with more headers as lines. `detail` is one of our own sentences and repeats nothing of the request. */
+export function sendProblem(exchange: Exchange, code: ProblemCode, detail: string, headers = ''): void {
   const status = PROBLEM_STATUS[code];
-  const retry = code === 'store_unavailable' ? ['Retry-After', '1'] : [];
-  const fields = [...headersOf({ code, status }), ...retry, ...headers, 'Content-Type', PROBLEM_TYPE];
+  const retry = code === 'store_unavailable' ? header('Retry-After', '1') : '';
+  const fields = headersOf({ code, status }) + retry + headers + header('Content-Type', PROBLEM_TYPE);
   exchange.send(status, fields, problemBody(code, status, detail, null));
 }

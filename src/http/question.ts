@@ -11,7 +11,7 @@ import type { Body, Exchange, HttpExchange } from './exchange.ts';
 import type { ServeOptions } from './options.ts';
 import { PROBLEM_TYPE, problemBody, sendProblem } from './problem.ts';
 import { question } from './schemas.ts';
-import { verdictHeaders } from './verdict-headers.ts';
+import { header, verdictHeaders } from './verdict-headers.ts';
 import { statusOf, type VerifyDeps } from './verify.ts';
 
 const MOST_BODY_BYTES = 16_384;
@@ -34,9 +34,9 @@ function sendAnswer(exchange: Exchange, verdict: Verdict, options: ServeOptions,
   const headers = verdictHeaders(verdict, status, now);
   if (verdict.code === 'store_unavailable') {
     const body = problemBody(verdict.code, status, verdict.message, verdict.requestId);
-    exchange.send(status, [...headers, 'Content-Type', PROBLEM_TYPE], body);
+    exchange.send(status, headers + header('Content-Type', PROBLEM_TYPE), body);
   } else {
-    exchange.send(200, [...headers, 'Content-Type', 'application/json'], JSON.stringify(verdictJson({ ...verdict, status })));
+    exchange.send(200, headers + header('Content-Type', 'application/json'), JSON.stringify(verdictJson({ ...verdict, status })));
   }
 }
 

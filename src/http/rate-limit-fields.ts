@@ -18,23 +18,24 @@ function requests(credits: number, cost: number): number {
 export type Limits = Pick<Verdict, 'credits' | 'cost' | 'rate' | 'code' | 'retryAfter'>;
 
 /**
- * `RateLimit-Policy` and `RateLimit` in the syntax of draft-ietf-httpapi-ratelimit-headers-11, names and values in turn; nothing
+ * `RateLimit-Policy` and `RateLimit` in the syntax of draft-ietf-httpapi-ratelimit-headers-11, as lines; nothing
  * where the account is unknown. The draft has no unit for credits, so that "daily" counts requests of this request's price, and is
  * left out where the price is nothing. "rate" is what the tier's burst allows; its `t` is when the whole burst is back, or,
  * when it is what denied the request, the same second as `Retry-After`, since that must not come before the window's end.
  */
-export function rateLimitFields(verdict: Limits, now: Instant): string[] {
-  const policies: string[] = [];
-  const limits: string[] = [];
+export function rateLimitFields(verdict: Limits, now: Instant): string {
+  let policies = '';
+  let limits = '';
   const { credits, cost, rate, code, retryAfter } = verdict;
   if (credits !== null && cost !== null && cost > 0) {
-    policies.push(`"daily";q=${String(requests(credits.limit, cost))};w=${String(SECONDS_PER_DAY)}`);
-    limits.push(`"daily";r=${String(requests(credits.remaining, cost))};t=${String(secondsUntil(credits.resetsAt, now))}`);
+    policies = `"daily";q=${String(requests(credits.limit, cost))};w=${String(SECONDS_PER_DAY)}`;
+    limits = `"daily";r=${String(requests(credits.remaining, cost))};t=${String(secondsUntil(credits.resetsAt, now))}`;
   }
   if (rate !== null) {
     const denied = code === 'request_limit_reached' && retryAfter !== null;
-    policies.push(`"rate";q=${String(rate.burst)};w=${String(Math.ceil(rate.burst / rate.limit))}`);
-    limits.push(`"rate";r=${String(rate.remaining)};t=${String(denied ? retryAfter : secondsUntil(rate.resetsAt, now))}`);
+    const next = limits === '' ? '' : ', ';
+    policies += `${next}"rate";q=${String(rate.burst)};w=${String(Math.ceil(rate.burst / rate.limit))}`;
+    limits += `${next}"rate";r=${String(rate.remaining)};t=${String(denied ? retryAfter : secondsUntil(rate.resetsAt, now))}`;
   }
-  return limits.length === 0 ? [] : ['RateLimit-Policy', policies.join(', '), 'RateLimit', limits.join(', ')];
+  return limits === '' ? '' : `RateLimit-Policy: ${policies}\r\nRateLimit: ${limits}\r\n`;
 }

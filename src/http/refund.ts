@@ -4,7 +4,7 @@ import type { Exchange } from './exchange.ts';
 import { sendProblem } from './problem.ts';
 import { rateLimitFields } from './rate-limit-fields.ts';
 import type { RefundQueue } from './refund-queue.ts';
-import { headersOf } from './verdict-headers.ts';
+import { header, headersOf } from './verdict-headers.ts';
 
 /** `POST /v1/debits/{id}/refund`: gives a debit back; repeated, the same answer. `id` is as it stands in the path. */
 export async function answerRefund(exchange: Exchange, refunds: RefundQueue, id: string): Promise<void> {
@@ -22,5 +22,5 @@ export async function answerRefund(exchange: Exchange, refunds: RefundQueue, id:
     ...{ debitId: debitId(number), limitedBy: credits.limitedBy, creditsAvailable: credits.remaining },
   });
   const limits = rateLimitFields({ credits, cost, rate: null, code: 'ok', retryAfter: null }, at);
-  exchange.send(200, [...headers, ...limits, 'Content-Type', 'application/json'], JSON.stringify(debitJson(debit)));
+  exchange.send(200, headers + limits + header('Content-Type', 'application/json'), JSON.stringify(debitJson(debit)));
 }

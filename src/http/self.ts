@@ -9,7 +9,7 @@ import type { Exchange } from './exchange.ts';
 import type { GuessBrake } from './guess-brake.ts';
 import { rateLimitFields, type Limits } from './rate-limit-fields.ts';
 import { singleHeader } from './request-headers.ts';
-import { headersOf } from './verdict-headers.ts';
+import { header, headersOf } from './verdict-headers.ts';
 import { sendVerdict, type VerifyDeps } from './verify.ts';
 
 export interface SelfDeps extends VerifyDeps {
@@ -45,7 +45,7 @@ export async function answerSelf(exchange: Exchange, deps: SelfDeps): Promise<vo
   });
   const cost = catalogue().services.get(options.service ?? DEFAULT_SERVICE)?.cost ?? DEFAULT_COST;
   const limits = rateLimitFields({ credits, cost, rate: null, code: 'ok', retryAfter: null }, now);
-  exchange.send(200, [...headers, ...limits, 'Content-Type', 'application/json'], JSON.stringify(self));
+  exchange.send(200, headers + limits + header('Content-Type', 'application/json'), JSON.stringify(self));
 }
 
 /** The allowance that ends first, as a verdict would tell it: the account's, or the key's own cap. */

@@ -21,38 +21,22 @@ export interface VerdictHeaders {
   readonly creditsAvailable?: number | null;
 }
 
-/** The headers as names and values in turn. Every value is ASCII: names, ids and numbers are checked where they enter. */
-export function headersOf(told: VerdictHeaders): string[] {
-  return [
-    'X-Keyctl-Code',
-    told.code,
-    'X-Keyctl-Status',
-    String(told.status),
-    'X-Keyctl-Account',
-    told.account ?? '',
-    'X-Keyctl-Key-Id',
-    told.keyId ?? '',
-    'X-Keyctl-Environment',
-    told.environment ?? '',
-    'X-Keyctl-Tier',
-    told.tier ?? '',
-    'X-Keyctl-Limited-By',
-    told.limitedBy ?? '',
-    'X-Keyctl-Debit-Id',
-    told.debitId ?? '',
-    'X-Request-Id',
-    told.requestId ?? '',
-    'X-Credits-Consumed',
-    String(told.creditsConsumed ?? 0),
-    'X-Credits-Available',
-    String(told.creditsAvailable ?? ''),
-    'Cache-Control',
-    'no-store',
-  ];
+/**
+ * The headers as lines, each ended as HTTP ends it. They are one text from the beginning, since every answer has all of them.
+ * SECURITY: every value is ASCII without controls: names, ids and numbers are checked where they enter.
+ */
+export function headersOf(told: VerdictHeaders): string {
+  return (
+    `X-Keyctl-Code: ${told.code}\r\nX-Keyctl-Status: ${String(told.status)}\r\nX-Keyctl-Account: ${told.account ?? ''}\r\n` +
+    `X-Keyctl-Key-Id: ${told.keyId ?? ''}\r\nX-Keyctl-Environment: ${told.environment ?? ''}\r\nX-Keyctl-Tier: ${told.tier ?? ''}\r\n` +
+    `X-Keyctl-Limited-By: ${told.limitedBy ?? ''}\r\nX-Keyctl-Debit-Id: ${told.debitId ?? ''}\r\nX-Request-Id: ${told.requestId ?? ''}\r\n` +
+    `X-Credits-Consumed: ${String(told.creditsConsumed ?? 0)}\r\nX-Credits-Available: ${String(told.creditsAvailable ?? '')}\r\n` +
+    'Cache-Control: no-store\r\n'
+  );
 }
 
-/** All headers that tell a verdict, `Retry-After` and the rate limits included. `status` is the true one. */
-export function verdictHeaders(verdict: Verdict, status: number, now: Instant): string[] {
+/** All headers that tell a verdict, `Retry-After` and the rate limits included, as lines. `status` is the true one. */
+export function verdictHeaders(verdict: Verdict, status: number, now: Instant): string {
   const { code, account, keyId, environment, tier, debitId, requestId, credits, retryAfter } = verdict;
   const headers = headersOf({
     code,
@@ -67,7 +51,10 @@ export function verdictHeaders(verdict: Verdict, status: number, now: Instant): 
     creditsConsumed: creditsConsumed(verdict),
     creditsAvailable: credits?.remaining ?? null,
   });
-  headers.push(...rateLimitFields(verdict, now));
-  if (retryAfter !== null) headers.push('Retry-After', String(retryAfter));
-  return headers;
+  return headers + rateLimitFields(verdict, now) + (retryAfter === null ? '' : header('Retry-After', String(retryAfter)));
+}
+
+/** One header as a line. */
+export function header(name: string, value: string): string {
+  return `${name}: ${value}\r\n`;
 }

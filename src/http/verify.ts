@@ -9,7 +9,7 @@ import type { Exchange } from './exchange.ts';
 import type { ServeOptions } from './options.ts';
 import { PROBLEM_TYPE, problemBody } from './problem.ts';
 import { singleHeader } from './request-headers.ts';
-import { verdictHeaders } from './verdict-headers.ts';
+import { header, verdictHeaders } from './verdict-headers.ts';
 import type { Verification } from './verification.ts';
 
 const ADMITTED = JSON.stringify({ valid: true, code: 'ok' });
@@ -80,11 +80,9 @@ export function sendVerdict(exchange: Exchange, verdict: Verdict, options: Serve
   const status = answeredAs(told, options);
   const headers = verdictHeaders(verdict, told, now);
   if (code === 'ok') {
-    headers.push('Content-Type', 'application/json');
-    exchange.send(200, headers, ADMITTED);
+    exchange.send(200, `${headers}Content-Type: application/json\r\n`, ADMITTED);
     return;
   }
-  if (status === 401) headers.push('WWW-Authenticate', `ApiKey realm="keyctl", header="${options.header}"`);
-  headers.push('Content-Type', PROBLEM_TYPE);
-  exchange.send(status, headers, problemBody(code, status, message, requestId));
+  const challenge = status === 401 ? header('WWW-Authenticate', `ApiKey realm="keyctl", header="${options.header}"`) : '';
+  exchange.send(status, headers + challenge + header('Content-Type', PROBLEM_TYPE), problemBody(code, status, message, requestId));
 }

@@ -40,7 +40,7 @@ describe('docs/http.md', () => {
   });
 
   test('has every header of a verdict, in the order in which they are sent, and no other', () => {
-    const sent = headersOf({ code: 'ok', status: 200 }).filter((_, place) => place % 2 === 0);
+    const sent = [...headersOf({ code: 'ok', status: 200 }).matchAll(/^(.+?): /gm)].map(([, name = '']) => name);
     expect([...table('header').map(([name]) => codeIn(name)), 'Cache-Control']).toEqual(sent);
     expect(PAGE).toContain('`Cache-Control: no-store`');
   });

@@ -216,7 +216,7 @@ describe('a connection that is plain', () => {
     const lane = new PlainLane({
       server,
       verify: (exchange) => {
-        exchange.send(200, [], 'x'.repeat(socket.writableHighWaterMark));
+        exchange.send(200, '', 'x'.repeat(socket.writableHighWaterMark));
       },
       clock: () => 0,
       firstByteMs: 1_000,
