@@ -1,7 +1,6 @@
 import type { Socket } from 'node:net';
 import { ipInRanges, normaliseIp } from '../domain/ip-range.ts';
-import type { RequestHead } from './exchange.ts';
-import { headerValues } from './request-headers.ts';
+import { headerValues, type RequestHead } from './request-headers.ts';
 
 /** The other end of the connection: an address, or a process of this machine on a Unix socket. */
 export type Peer = { readonly kind: 'address'; readonly ip: string | null } | { readonly kind: 'socket' };

@@ -1,24 +1,14 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { peerIpOf } from './client-address.ts';
 import type { Connections } from './connections.ts';
-import { parseTarget, type RequestTarget } from './request-target.ts';
+import type { RequestHead } from './request-headers.ts';
+import { parseTarget } from './request-target.ts';
 
 /** How much of a body that nobody asked for is read and thrown away, so that the connection can go on. */
 const MOST_IGNORED_BYTES = 65_536;
 
 /** A body, or why there is none: longer than allowed, or cut off or garbled on its way. */
 export type Body = Buffer | 'too-large' | 'broken';
-
-/** A request before its body: its request line and fields as they came (RFC 9112), and who sent it. */
-export interface RequestHead {
-  readonly method: string;
-  readonly httpVersion: string;
-  readonly target: RequestTarget;
-  /** Names and values in turn. */
-  readonly rawHeaders: readonly string[];
-  /** The address of the connection's other end; null on a Unix socket. */
-  readonly peerIp: string | null;
-}
 
 /** One request and its one answer, whichever way it came. */
 export interface Exchange {

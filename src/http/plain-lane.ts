@@ -2,8 +2,9 @@ import { STATUS_CODES, type Server } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Instant } from '../domain/utc-day.ts';
 import { peerIpOf } from './client-address.ts';
-import type { Exchange, RequestHead } from './exchange.ts';
+import type { Exchange } from './exchange.ts';
 import { readPlainRequest } from './plain-request.ts';
+import type { RequestHead } from './request-headers.ts';
 import { serviceInPath } from './request-target.ts';
 
 /** How long a stopping server waits for the first byte of a connection that it has accepted. */

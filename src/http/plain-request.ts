@@ -1,4 +1,4 @@
-import type { RequestHead } from './exchange.ts';
+import type { RequestHead } from './request-headers.ts';
 import { parseTarget } from './request-target.ts';
 
 /**

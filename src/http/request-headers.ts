@@ -1,3 +1,16 @@
+import type { RequestTarget } from './request-target.ts';
+
+/** A request before its body: its request line and fields as they came (RFC 9112), and who sent it. */
+export interface RequestHead {
+  readonly method: string;
+  readonly httpVersion: string;
+  readonly target: RequestTarget;
+  /** Names and values in turn. */
+  readonly rawHeaders: readonly string[];
+  /** The address of the connection's other end; null on a Unix socket. */
+  readonly peerIp: string | null;
+}
+
 /**
  * Every value that a header came with, in order. It reads the raw list (name, value, name, value …), because the parsed one
  * joins or drops repeats and its `headersDistinct` can be made to throw by a header named `__proto__`.
