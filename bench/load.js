@@ -1,7 +1,7 @@
 // The load: wrk when it is there, since a load generator in JavaScript takes as much of the machine as the server; else autocannon, which the
 // bench installs into a folder of its own. Both choose one of the keys at random for each request and wait for every answer.
 import { execFile, execFileSync } from 'node:child_process';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -100,5 +100,6 @@ async function wrkVersion() {
 function installAutocannon(home) {
   writeFileSync(join(home, 'package.json'), JSON.stringify({ private: true }));
   execFileSync('npm', ['install', '--no-audit', '--no-fund', AUTOCANNON], { cwd: home, stdio: 'ignore' });
-  return AUTOCANNON.replace('@', ' ');
+  const { version } = JSON.parse(readFileSync(join(home, 'node_modules/autocannon/package.json'), 'utf8'));
+  return `autocannon ${version}`;
 }

@@ -158,14 +158,19 @@ function phase(name, { alone, beside }) {
   return { ratio, line: `| ${name} | ${speed} | ${p99} |` };
 }
 
+/** The memory of one long reset: when its caches are full, and at the end. */
+function memoryOf(mib) {
+  const quarter = Math.floor(mib.length / 4);
+  return { early: median(mib.slice(quarter, 2 * quarter + 1)), late: Math.max(...mib.slice(3 * quarter)) };
+}
+
 function report({ closing, closed, pruning, renamed, counted, accounts }) {
   const many = accounts.toLocaleString('en');
   const phases = [
     { ...phase(`closing a day of ${many} accounts`, closing), runs: closing },
     { ...phase('pruning old debits', pruning), runs: pruning },
   ].filter(({ runs }) => runs.beside.length > 0);
-  const mib = [...closing.mib, ...closed.mib, ...pruning.mib];
-  const [early, most] = [median(closing.mib), Math.max(...mib)];
+  const { early, late } = memoryOf(closed.mib);
   const whole = closed.done
     ? `The rest of the day took ${closed.seconds.toFixed(0)} s beside the load.`
     : `After ${String(MOST_SECONDS)} s more, ${String(counted)} accounts were counted.`;
@@ -174,7 +179,7 @@ function report({ closing, closed, pruning, renamed, counted, accounts }) {
     '### Beside a load: reset and other writers',
     '',
     `The load, on ${LOADED_KEYS.toLocaleString('en')} of ${many} accounts, alone and beside \`keyctl reset\`, in turns; each reset is killed after its turn and the next goes on from there. ` +
-      `${whole} The memory of reset: ${early.toFixed(0)} MiB (median of the first phase), ${most.toFixed(0)} MiB at most.`,
+      `${whole} Its memory meanwhile: ${early.toFixed(0)} MiB in the second quarter of that time, at most ${late.toFixed(0)} MiB in the last.`,
     '',
     '| phase | requests/s alone | beside | p99 ms alone | beside | ratio |',
     '| --- | ---: | ---: | ---: | ---: | ---: |',
@@ -190,9 +195,9 @@ function report({ closing, closed, pruning, renamed, counted, accounts }) {
       ...rows.map(([what, ratio]) => target(`p99 of a load beside \`reset\` ${what}`, 'at most 2 times', ratio.toFixed(2), ratio <= 2)),
       target(
         'memory of `reset`',
-        'flat: at most 1.5 times',
-        `${early.toFixed(0)} MiB, at most ${most.toFixed(0)} MiB`,
-        most <= 1.5 * early,
+        'flat: late at most 1.25 times of early',
+        `${early.toFixed(0)} MiB, late ${late.toFixed(0)} MiB`,
+        late <= 1.25 * early,
       ),
     ],
   };
