@@ -6,7 +6,7 @@ import { copyFileSync } from 'node:fs';
 import { digestApiKey, maskApiKey, mintApiKey } from './parts/api-key.js';
 import { newId } from './parts/random.js';
 import { openStore } from './parts/open-store.js';
-import { accountWriter, closeDaysBefore, DAILY_CREDITS, insertBooks, insertDebits } from './rows.js';
+import { accountWriter, closeDaysBefore, DAILY_CREDITS, archiveBooks, insertDebits } from './rows.js';
 
 const MS_PER_DAY = 86_400_000;
 const CHUNK = 50_000;
@@ -89,14 +89,14 @@ async function addHistory({ path, accounts, keysEach, debits, today }) {
   bulk(path, (db) => closeDaysBefore(db, first, today));
 }
 
-/** Debits of one day until an instant, folded by the program, with their books. */
+/** Debits of one day until an instant, folded by the program into usage and books. */
 async function addDay({ path, day, count, each, first, accounts, keysEach, until, hot }) {
   const from = day * MS_PER_DAY;
   bulk(path, (db) => db.transaction(() => insertDebits(db, { from, ms: until - from, count, each, first, accounts, keysEach }))());
   const { store } = await openStore({ location: path, mode: 'write', clock: () => until, randomBytes, busyTimeoutMs: 1_000 });
   await store.write((tx) => tx.usage.fold(count + 1));
   await store.close();
-  bulk(path, (db) => db.transaction(() => insertBooks(db, day, { hot }))());
+  if (!hot) bulk(path, (db) => db.transaction(() => archiveBooks(db, day))());
 }
 
 /**

@@ -42,14 +42,13 @@ export function insertDebits(db, place) {
   ).run(whole);
 }
 
-/** What a day's debits, already folded, make of its books: past ones in the archive, which is closed; the running day's in the hot rows. */
-export function insertBooks(db, day, { hot }) {
-  const books = `SELECT account_ref, day, ${String(DAILY_CREDITS)}, 0, sum(credits) FROM usage_days WHERE day = ? GROUP BY account_ref`;
-  if (hot) {
-    db.prepare(`INSERT INTO running_days (account_ref, day, granted, adjusted, spent, arrivals) SELECT *, '{}' FROM (${books})`).run(day);
-  } else {
-    db.prepare(`INSERT INTO past_days (account_ref, day, granted, adjusted, spent) ${books}`).run(day);
-  }
+/** Puts the books that the program made of a day's debits into the archive, as the next day's debits would. */
+export function archiveBooks(db, day) {
+  db.prepare(
+    `INSERT INTO past_days (account_ref, day, granted, adjusted, spent)
+     SELECT account_ref, day, granted, adjusted, spent FROM running_days WHERE day = ?`,
+  ).run(day);
+  db.prepare('DELETE FROM running_days WHERE day = ?').run(day);
 }
 
 /** Closes every day before `until`, with the sums of its books. */

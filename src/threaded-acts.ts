@@ -58,7 +58,7 @@ class StoreThread implements ThreadedActs {
   };
   refund: ServedActs['refund'] = (numbers) => this.#order((id) => ({ id, act: 'refund', argument: numbers }));
   addDenials: ServedActs['addDenials'] = (denials) => this.#order((id) => ({ id, act: 'addDenials', argument: denials }));
-  fold: ServedActs['fold'] = (limit) => this.#order((id) => ({ id, act: 'fold', argument: limit }));
+  fold: ServedActs['fold'] = (order) => this.#order((id) => ({ id, act: 'fold', argument: order }));
 
   async close(): Promise<void> {
     if (this.#dead !== null) return;

@@ -47,6 +47,8 @@ export interface AccountChange {
   readonly opened: boolean;
   /** Credits that this batch spent. */
   readonly spent: number;
+  /** A rate limit was changed by a refusal: no debit tells of it. */
+  readonly cut: boolean;
 }
 
 export interface Settlement {
@@ -65,6 +67,7 @@ interface OpenAccount {
   readonly spentBefore: number;
   balance: Balance;
   touched: boolean;
+  cut: boolean;
 }
 
 /**
@@ -139,6 +142,7 @@ class Batch {
         fromArchive: open.stored.archived !== null,
         opened: open.stored.archived === null && before?.balance.day !== this.#day,
         spent: open.balance.spent - open.spentBefore,
+        cut: open.cut,
       });
     }
     const caps = [...this.#cappedSpending].map(([capGroup, spent]) => ({ capGroup, day: this.#day, spent }));
@@ -194,7 +198,16 @@ class Batch {
       running?.balance.day === this.#day
         ? running.balance
         : (stored.archived ?? openBalance(this.#day, creditsOn(tier, this.#day), stored.adjusted));
-    const open = { account, tier, stored, balance, spentBefore: balance.spent, arrivals: new Map(running?.arrivals), touched: false };
+    const open = {
+      account,
+      tier,
+      stored,
+      balance,
+      spentBefore: balance.spent,
+      arrivals: new Map(running?.arrivals),
+      touched: false,
+      cut: false,
+    };
     this.#accounts.set(ref, open);
     return open;
   }
@@ -224,6 +237,7 @@ class Batch {
     const open = this.#open(account.ref);
     open.touched = true;
     if (change.kind === 'cut') {
+      open.cut = true;
       open.arrivals.set(service.ref, change.arrival);
       return;
     }
@@ -239,9 +253,9 @@ class Batch {
   #append(change: Change & { kind: 'debit' }, request: Request, refs: { accountRef: Ref; keyRef: Ref | null; serviceRef: Ref }): void {
     const number = this.#nextDebit;
     this.#nextDebit += 1;
-    const { balance, cost } = change;
+    const { balance, cost, arrival } = change;
     const balanceAfter = balance.granted + balance.adjusted - balance.spent;
-    this.#debits.push({ number, at: this.#now, ...refs, cost, balanceAfter, requestId: request.requestId });
+    this.#debits.push({ number, at: this.#now, ...refs, cost, balanceAfter, requestId: request.requestId, arrival });
     const rule = request.requestIdRule;
     this.#remember(refs.accountRef, request, {
       number,

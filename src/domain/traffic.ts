@@ -115,12 +115,17 @@ export interface UsageRows {
   denialsSince(filter: DenialFilter, after: number, limit: number): Promise<readonly Denial[]>;
   /** How many rows of denials there are, counted up to `most`. */
   countDenials(filter: DenialFilter, most: number): Promise<number>;
+  /** Whether debits of before the instant may still be past the cursor. Beside a clock that stepped back it may say so needlessly. */
+  unfoldedBefore(at: Instant): Promise<boolean>;
 }
 
 export interface UsageWrites extends UsageRows {
   /** Moves the cursor over at most `limit` debits, adding them to hourly and daily usage. Returns how many there were. */
   fold(limit: number): Promise<number>;
-  /** Whether debits of before the instant may still be past the cursor. Beside a clock that stepped back it may say so needlessly. */
-  unfoldedBefore(at: Instant): Promise<boolean>;
+  /**
+   * Goes on with storing whatever this process has settled: writes about `rows` rows, of many debits each, and returns how many. Fewer
+   * mean that what was waiting at the first of these calls is stored.
+   */
+  foldOn(rows: number): Promise<number>;
   addDenials(denials: readonly CountedDenial[]): Promise<void>;
 }

@@ -4,6 +4,12 @@ import type { CountedDenial, Store } from '../domain/store.ts';
 import type { Verdict } from '../domain/verdict.ts';
 import { refundDebits, type RefundOutcome } from './refund-debit.ts';
 
+/** How much to fold: at most about so many rows, and nothing while every debit is younger than `waitedMs`; see `UsageWrites.foldOn`. */
+export interface FoldOrder {
+  readonly rows: number;
+  readonly waitedMs: number;
+}
+
 /**
  * What the endpoint writes. Each is a transaction that waits for the disk, so that they can run on a thread of their own,
  * where neither an fsync nor somebody else's lock stops the HTTP loop.
@@ -13,8 +19,8 @@ export interface ServedActs {
   /** See `refundDebits`. */
   readonly refund: (numbers: readonly DebitNumber[]) => Promise<readonly RefundOutcome[]>;
   readonly addDenials: (denials: readonly CountedDenial[]) => Promise<void>;
-  /** Folds at most `limit` debits into usage, and returns how many there were. */
-  readonly fold: (limit: number) => Promise<number>;
+  /** Folds debits into balances and usage, and returns about how many rows it wrote: fewer than it may mean that nothing is left. */
+  readonly fold: (order: FoldOrder) => Promise<number>;
 }
 
 /** The acts on a store, on the thread of the caller. */
@@ -23,6 +29,9 @@ export function servedActs(store: Store): ServedActs {
     settle: (requests) => store.settle(requests),
     refund: (numbers) => refundDebits(store, numbers),
     addDenials: (denials) => store.write((tx) => tx.usage.addDenials(denials)),
-    fold: (limit) => store.write((tx) => tx.usage.fold(limit)),
+    fold: async ({ rows, waitedMs }) => {
+      const waits = waitedMs === 0 || (await store.read((tx, now) => tx.usage.unfoldedBefore(now - waitedMs)));
+      return waits ? store.write((tx) => tx.usage.foldOn(rows)) : 0;
+    },
   };
 }

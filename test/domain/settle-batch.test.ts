@@ -36,8 +36,8 @@ describe('a batch on one account', () => {
     const rows = rowsWith(tierOf(1_000));
     const { verdicts, debits } = rows.settle([by(KEY, { requestId: 'a' }), by(DELETED_KEY), by(KEY)], NOW);
     expect(debits).toEqual([
-      { number: 1, at: NOW, accountRef: 7, keyRef: 11, serviceRef: 1, cost: 100, balanceAfter: 900, requestId: 'a' },
-      { number: 2, at: NOW, accountRef: 7, keyRef: 11, serviceRef: 1, cost: 100, balanceAfter: 800, requestId: null },
+      { number: 1, at: NOW, accountRef: 7, keyRef: 11, serviceRef: 1, cost: 100, balanceAfter: 900, requestId: 'a', arrival: null },
+      { number: 2, at: NOW, accountRef: 7, keyRef: 11, serviceRef: 1, cost: 100, balanceAfter: 800, requestId: null, arrival: null },
     ]);
     expect(verdicts.map((verdict) => verdict.debitId)).toEqual([debitId(1), null, debitId(2)]);
   });
@@ -56,6 +56,7 @@ describe('a batch on one account', () => {
         fromArchive: false,
         opened: true,
         spent: 1_000,
+        cut: false,
       },
     ]);
     expect(rows.reads.get('spending 7')).toBe(1);

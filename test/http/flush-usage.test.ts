@@ -5,7 +5,7 @@ import { anonymousVerdict } from '../../src/domain/verdict.ts';
 import { flushUsage } from '../../src/operations/flush-usage.ts';
 import { servedActs } from '../../src/operations/served-acts.ts';
 import { temporaryStore } from '../harness.ts';
-import { NOON, createAccount, createKey, replaced } from './served.ts';
+import { NOON, replaced } from './served.ts';
 
 async function withStore(act: (store: Store, now: number) => Promise<void>): Promise<void> {
   const { store, clock, cleanUp } = await temporaryStore(NOON);
@@ -39,7 +39,7 @@ describe('flushing usage', () => {
               sizes.push(denials.length);
               await tx.usage.addDenials(denials);
             };
-            const usage = { ...tx.usage, addDenials, fold: (limit: number) => tx.usage.fold(limit) };
+            const usage = { ...tx.usage, addDenials, foldOn: (rows: number) => tx.usage.foldOn(rows) };
             return act({ ...tx, usage: usage }, at);
           }),
       });
@@ -68,12 +68,18 @@ describe('flushing usage', () => {
     });
   });
 
-  test('folds as many chunks of debits as it may, and says whether some are left', async () => {
+  test('folds in as many transactions as it may, and says whether some are left', async () => {
     await withStore(async (store) => {
-      const accountRef = await createAccount(store, 'busy', 1e12);
-      const { key } = await createKey(store, { accountRef });
+      const names = Array.from({ length: 1_001 }, (_, index) => `busy-${String(index)}`);
+      const accounts = await store.write(async (tx, now) => {
+        const refs: number[] = [];
+        for (const name of names) {
+          const account = { id: `acct_${name}`, name, externalId: null, createdAt: now, suspendedAt: null };
+          refs.push((await tx.accounts.insert(account, 'free')).ref);
+        }
+        return refs;
+      });
       const request = {
-        subject: { kind: 'key', ref: key.ref },
         service: 'default',
         environment: null,
         cost: 1,
@@ -83,7 +89,9 @@ describe('flushing usage', () => {
         dryRun: false,
         fromShell: true,
       } as const;
-      await store.settle(Array.from({ length: 10_001 }, () => request));
+      await store.settle(
+        accounts.flatMap((ref) => Array.from({ length: 3 }, () => ({ ...request, subject: { kind: 'account', ref } as const }))),
+      );
       expect(await flushUsage(servedActs(store), new DenialTally(), 1)).toBe(true);
       expect(await flushUsage(servedActs(store), new DenialTally(), 2)).toBe(false);
       expect(await store.write((tx) => tx.usage.fold(10))).toBe(0);

@@ -176,6 +176,7 @@ describe('each second', () => {
     expect(served.logs.filter(({ level }) => level === 'error')).toHaveLength(1);
     expect(await served.store.read((tx) => tx.usage.denials({}, 10))).toEqual([]);
     broken = false;
+    served.clock.now += 10_000;
     await served.second();
     expect(await served.store.read((tx) => tx.usage.denials({}, 10))).toMatchObject([{ count: 3 }]);
     expect(await served.store.write((tx) => tx.usage.fold(10))).toBe(0);

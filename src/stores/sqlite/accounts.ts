@@ -17,7 +17,8 @@ export function accountByRef(sql: Sql, ref: Ref): Account | null {
 
 function withTiers(sql: Sql, row: AccountRow): Account {
   const tiers = sql.all<TierFrom>('SELECT from_day AS "from", tier FROM account_tiers WHERE account_ref = ? ORDER BY from_day', row.ref);
-  return { ...row, tiers };
+  const { ref, id, name, externalId, createdAt, suspendedAt } = row;
+  return { ref, id, name, externalId, createdAt, suspendedAt, tiers: tiers.map(({ from, tier }) => ({ from, tier })) };
 }
 
 export class SqliteAccounts implements AccountWrites {

@@ -38,7 +38,7 @@ export function applyMigration(db: Sqlite, migration: Migration, now: Instant): 
 }
 
 function fill(db: Sqlite, now: Instant, randomBytes: RandomBytes): void {
-  db.prepare('INSERT INTO state VALUES (1, 0, 0, 0, ?, 0)').run(dayOf(now) - 1);
+  db.prepare('INSERT INTO state VALUES (1, 0, 0, 0, 0, 0, ?, 0)').run(dayOf(now) - 1);
   db.prepare('INSERT INTO key_prefixes VALUES (?, ?, 1)').run(DEFAULT_KEY_PREFIX, now);
   for (const { name, code } of BUILT_IN_ENVIRONMENTS) db.prepare('INSERT INTO environments VALUES (?, ?)').run(name, code);
   for (const { name, cost, environment } of BUILT_IN_SERVICES) {

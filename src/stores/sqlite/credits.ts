@@ -1,91 +1,105 @@
 import type { Balance } from '../../domain/credits.ts';
 import type { Ref } from '../../domain/entities.ts';
-import type { RunningDay, StoredSpending } from '../../domain/settle.ts';
+import type { StoredSpending } from '../../domain/settle.ts';
 import type { AccountBooks, Adjustment, ClosedDay, CreditWrites, DaySums, Page, RefRange, UsedBooks } from '../../domain/store.ts';
 import type { Instant, UtcDay } from '../../domain/utc-day.ts';
+import { CurrentDays } from './current-days.ts';
 import * as sums from './day-sums.ts';
+import type { Folding } from './folding.ts';
+import type { RunningRows } from './running-rows.ts';
 import { Conditions, type Sql } from './sql.ts';
 
 const BALANCE = 'day, granted, adjusted, spent';
 
-interface RunningRow extends Balance {
-  readonly arrivals: string;
-}
-
-function runningDay(sql: Sql, accountRef: Ref): RunningDay | null {
-  const row = sql.get<RunningRow>(`SELECT ${BALANCE}, arrivals FROM running_days WHERE account_ref = ?`, accountRef);
-  if (row === undefined) return null;
-  const { arrivals, ...balance } = row;
-  return { balance, arrivals: parseArrivals(arrivals) };
-}
-
-/** Arrival times as JSON `{"<service ref>": microseconds}`; most accounts have none ahead of now, or one. */
-function parseArrivals(text: string): Map<Ref, number> {
-  if (text === '{}') return new Map();
-  const entries = Object.entries(JSON.parse(text) as Record<string, number>);
-  return new Map(entries.map(([ref, arrival]) => [Number(ref), arrival]));
-}
-
-export function arrivalsText(arrivals: ReadonlyMap<Ref, number>): string {
-  return arrivals.size === 0 ? '{}' : JSON.stringify(Object.fromEntries(arrivals));
-}
-
-export function storedSpending(sql: Sql, accountRef: Ref, day: UtcDay): StoredSpending {
-  const running = runningDay(sql, accountRef);
+/** What is known of an account's spending; only after the rows have followed the journal. */
+export function storedSpending(sql: Sql, rows: RunningRows, accountRef: Ref, day: UtcDay): StoredSpending {
+  const running = rows.get(accountRef);
   if (running?.balance.day === day) return { running, archived: null, adjusted: running.balance.adjusted };
-  const archived = sql.get<Balance>(`SELECT ${BALANCE} FROM past_days WHERE day = ? AND account_ref = ?`, day, accountRef) ?? null;
+  const archived = pastDay(sql, accountRef, day) ?? null;
   const adjusted =
     archived?.adjusted ?? sql.number('SELECT sum(amount) AS n FROM adjustments WHERE account_ref = ? AND day = ?', accountRef, day);
   return { running, archived, adjusted };
 }
 
+function pastDay(sql: Sql, accountRef: Ref, day: UtcDay): Balance | undefined {
+  return sql.get<Balance>(`SELECT ${BALANCE} FROM past_days WHERE day = ? AND account_ref = ?`, day, accountRef);
+}
+
 export class SqliteCredits implements CreditWrites {
   readonly #sql: Sql;
+  readonly #folding: Folding;
+  readonly #current: CurrentDays;
 
-  constructor(sql: Sql) {
+  constructor(sql: Sql, folding: Folding) {
     this.#sql = sql;
+    this.#folding = folding;
+    this.#current = new CurrentDays(sql, folding);
+  }
+
+  /** After a rollback. */
+  forget(): void {
+    this.#current.forget();
+  }
+
+  #rows(): RunningRows {
+    this.#folding.follow();
+    return this.#folding.rows;
+  }
+
+  /** For queries over all accounts, which read the view of the running days. */
+  #books(): Sql {
+    this.#current.ready();
+    return this.#sql;
   }
 
   async spending(accountRef: Ref, day: UtcDay): Promise<StoredSpending> {
-    return storedSpending(this.#sql, accountRef, day);
+    return storedSpending(this.#sql, this.#rows(), accountRef, day);
   }
 
   async balances(accountRefs: readonly Ref[], day: UtcDay): Promise<ReadonlyMap<Ref, Balance>> {
-    const list = JSON.stringify(accountRefs);
-    const rows = this.#sql.all<Balance & { account_ref: Ref }>(
-      `SELECT account_ref, ${BALANCE} FROM running_days WHERE account_ref IN (SELECT value FROM json_each(?)) AND day = ?
-       UNION ALL SELECT account_ref, ${BALANCE} FROM past_days WHERE day = ? AND account_ref IN (SELECT value FROM json_each(?))`,
-      ...[list, day, day, list],
-    );
-    return new Map(rows.map(({ account_ref: ref, ...balance }) => [ref, balance]));
+    const rows = this.#rows();
+    const found = new Map<Ref, Balance>();
+    for (const ref of accountRefs) {
+      const running = rows.get(ref);
+      const balance = running?.balance.day === day ? running.balance : pastDay(this.#sql, ref, day);
+      if (balance !== undefined) found.set(ref, balance);
+    }
+    return found;
   }
 
   async balancesFrom(accountRef: Ref, day: UtcDay): Promise<readonly Balance[]> {
-    return this.#sql.all<Balance>(`SELECT ${BALANCE} FROM ${sums.BOOKS} WHERE account_ref = ? AND day >= ? ORDER BY day`, accountRef, day);
+    const running = this.#rows().get(accountRef);
+    const past = this.#sql.all<Balance>(
+      `SELECT ${BALANCE} FROM past_days WHERE account_ref = ? AND day >= ? ORDER BY day`,
+      accountRef,
+      day,
+    );
+    if (running === null || running.balance.day < day) return past;
+    return [...past, running.balance].sort((one, other) => one.day - other.day);
   }
 
   async storedDays(from: UtcDay): Promise<readonly UtcDay[]> {
-    return sums.storedDays(this.#sql, from);
+    return sums.storedDays(this.#books(), from);
   }
 
   async booksOf(day: UtcDay, page: Page): Promise<readonly UsedBooks[]> {
-    return sums.booksOf(this.#sql, day, page);
+    return sums.booksOf(this.#books(), day, page);
   }
 
   async booksIn(day: UtcDay, refs: RefRange): Promise<readonly UsedBooks[]> {
-    return sums.booksIn(this.#sql, day, refs);
+    return sums.booksIn(this.#books(), day, refs);
   }
 
   async sumsOf(day: UtcDay): Promise<DaySums> {
-    return sums.sumsOf(this.#sql, day);
+    return sums.sumsOf(this.#books(), day);
   }
 
   async busiest(day: UtcDay, limit: number): Promise<readonly AccountBooks[]> {
-    return sums.busiest(this.#sql, day, limit);
+    return sums.busiest(this.#books(), day, limit);
   }
 
   async countOpenedByTier(day: UtcDay): Promise<ReadonlyMap<string, number>> {
-    return sums.countOpenedByTier(this.#sql, day);
+    return sums.countOpenedByTier(this.#books(), day);
   }
 
   async adjustments(
@@ -101,7 +115,7 @@ export class SqliteCredits implements CreditWrites {
   }
 
   async adjustedIdle(from: UtcDay, until: UtcDay): Promise<readonly { accountRef: Ref; day: UtcDay }[]> {
-    return sums.adjustedIdle(this.#sql, from, until);
+    return sums.adjustedIdle(this.#books(), from, until);
   }
 
   async capSpent(capGroup: Ref, day: UtcDay): Promise<number> {
@@ -121,11 +135,19 @@ export class SqliteCredits implements CreditWrites {
   }
 
   async write(accountRef: Ref, balance: Balance): Promise<void> {
-    const before = (await this.balances([accountRef], balance.day)).get(accountRef) ?? null;
-    const values = [balance.granted, balance.adjusted, balance.spent];
-    const text = 'UPDATE running_days SET granted = ?, adjusted = ?, spent = ? WHERE account_ref = ? AND day = ?';
-    if (this.#sql.run(text, ...values, accountRef, balance.day) === 0) {
+    const rows = this.#rows();
+    const running = rows.get(accountRef);
+    let before: Balance | null;
+    if (running?.balance.day === balance.day) {
+      before = running.balance;
+      this.#current.storing(accountRef, () => {
+        rows.store(accountRef, { ...running, balance }, rows.seen);
+      });
+      rows.announce();
+    } else {
       // Not in the hot row: the archive takes it, and the next settle of that day fetches it from there.
+      before = pastDay(this.#sql, accountRef, balance.day) ?? null;
+      const values = [balance.granted, balance.adjusted, balance.spent];
       this.#sql.run('INSERT OR REPLACE INTO past_days VALUES (?, ?, ?, ?, ?)', balance.day, accountRef, ...values);
     }
     sums.correctSums(this.#sql, balance.day, accountRef, before, balance);
@@ -133,6 +155,8 @@ export class SqliteCredits implements CreditWrites {
 
   async insertAdjustment(adjustment: Adjustment): Promise<void> {
     const { id, at, accountRef, day, amount, reason, actor } = adjustment;
+    // What a day's first debit tells of its grant holds for the adjustments that were there before it.
+    this.#rows().book(accountRef);
     this.#sql.run(
       'INSERT INTO adjustments (id, at, account_ref, day, amount, reason, actor) VALUES (?, ?, ?, ?, ?, ?, ?)',
       ...[id, at, accountRef, day, amount, reason, actor],
@@ -144,7 +168,7 @@ export class SqliteCredits implements CreditWrites {
   }
 
   async countBooks(day: UtcDay, refs: RefRange): Promise<void> {
-    sums.countBooks(this.#sql, day, refs);
+    sums.countBooks(this.#books(), day, refs);
   }
 
   async closeDay(day: UtcDay, at: Instant): Promise<void> {

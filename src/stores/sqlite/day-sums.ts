@@ -6,11 +6,11 @@ import { TIER_ON_DAY } from './accounts.ts';
 import type { Sql } from './sql.ts';
 
 const BALANCE = 'day, granted, adjusted, spent';
-/** Every stored book, from the hot rows and the archive; a (account, day) is in exactly one of them. */
-export const BOOKS = `(SELECT account_ref, ${BALANCE} FROM running_days UNION ALL SELECT account_ref, ${BALANCE} FROM past_days)`;
+/** Every stored book, from the hot rows (the view of `CurrentDays`, which has to be ready) and the archive; a (account, day) is in exactly one of them. */
+const BOOKS = `(SELECT account_ref, ${BALANCE} FROM current_days UNION ALL SELECT account_ref, ${BALANCE} FROM past_days)`;
 /** Both branches are bounded by refs: without the upper bound, looking for the next book in the hot rows may walk through all of them. */
 const BOOKS_IN_RANGE = `(
-  SELECT account_ref, ${BALANCE} FROM running_days WHERE day = ? AND account_ref > ? AND account_ref <= ?
+  SELECT account_ref, ${BALANCE} FROM current_days WHERE day = ? AND account_ref > ? AND account_ref <= ?
   UNION ALL SELECT account_ref, ${BALANCE} FROM past_days WHERE day = ? AND account_ref > ? AND account_ref <= ?)`;
 const SUMS =
   'count(*) AS accounts, ifnull(sum(granted), 0) AS granted, ifnull(sum(adjusted), 0) AS adjusted, ifnull(sum(spent), 0) AS spent';
@@ -87,7 +87,7 @@ export function countOpenedByTier(sql: Sql, day: UtcDay): Map<string, number> {
 export function adjustedIdle(sql: Sql, from: UtcDay, until: UtcDay): { accountRef: Ref; day: UtcDay }[] {
   return sql.all(
     `SELECT DISTINCT day, account_ref AS accountRef FROM adjustments a WHERE day >= ? AND day < ?
-       AND NOT EXISTS (SELECT 1 FROM running_days r WHERE r.account_ref = a.account_ref AND r.day = a.day)
+       AND NOT EXISTS (SELECT 1 FROM current_days r WHERE r.account_ref = a.account_ref AND r.day = a.day)
        AND NOT EXISTS (SELECT 1 FROM past_days p WHERE p.day = a.day AND p.account_ref = a.account_ref) ORDER BY day, account_ref`,
     ...[from, until],
   );

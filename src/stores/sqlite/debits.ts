@@ -44,11 +44,18 @@ export class SqliteDebits implements DebitWrites {
       const text = 'UPDATE request_ids SET refunded = 1 WHERE account_ref = ? AND request_id = ? AND debit = ?';
       this.#sql.run(text, debit.accountRef, debit.requestId, debit.number);
     }
-    if (debit.number > this.#sql.number('SELECT folded_through AS n FROM state')) return;
+    // Usage counts every debit in full and takes refunds out; a debit that is still to be counted finds its refund there.
+    const waits = debit.number > this.#sql.number('SELECT folded_through AS n FROM state');
     const refs = [debit.accountRef, debit.keyRef ?? 0, debit.serviceRef];
+    if (waits) this.#addUsage(debit, refs);
     const key = 'account_ref = ? AND key_ref = ? AND service_ref = ?';
     this.#sql.run(`UPDATE usage_hours SET credits = credits - ? WHERE hour = ? AND ${key}`, debit.cost, hourOf(debit.at), ...refs);
     this.#sql.run(`UPDATE usage_days SET credits = credits - ? WHERE day = ? AND ${key}`, debit.cost, dayOf(debit.at), ...refs);
+  }
+
+  #addUsage({ at }: Debit, refs: readonly number[]): void {
+    this.#sql.run('INSERT OR IGNORE INTO usage_hours VALUES (?, ?, ?, ?, 0, 0, 0)', hourOf(at), ...refs);
+    this.#sql.run('INSERT OR IGNORE INTO usage_days VALUES (?, ?, ?, ?, 0, 0)', dayOf(at), ...refs);
   }
 }
 

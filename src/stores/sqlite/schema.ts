@@ -11,8 +11,11 @@ export interface Migration {
 
 /**
  * Units: `*_at` milliseconds since the epoch, `day` UTC days, `hour` UTC hours since the epoch, credits whole numbers.
- * `ref` columns are row numbers. Hot tables have no foreign keys and no secondary indexes: a settle touches one
- * running_days row an account and appends to debits, whose primary key is the time.
+ * `ref` columns are row numbers. Hot tables have no foreign keys and no secondary indexes.
+ *
+ * A settle only appends to debits, whose primary key is the time. They are the journal of running_days and usage_hours: `through` is
+ * the last debit that a row holds, those of higher numbers are still to be added to it, and up to `folded_through` every row holds
+ * every debit. `folds` counts what was added, `books` changes of running_days that follow from no debit.
  */
 const FIRST = `
 CREATE TABLE schema_versions (
@@ -24,6 +27,8 @@ CREATE TABLE schema_versions (
 CREATE TABLE state (
   one INTEGER PRIMARY KEY CHECK (one = 1),
   generation INTEGER NOT NULL,
+  books INTEGER NOT NULL,
+  folds INTEGER NOT NULL,
   folded_through INTEGER NOT NULL,
   ahead_micros INTEGER NOT NULL,
   closed_through INTEGER NOT NULL,
@@ -110,6 +115,7 @@ CREATE TABLE running_days (
   adjusted INTEGER NOT NULL,
   spent INTEGER NOT NULL CHECK (spent >= 0),
   arrivals TEXT NOT NULL,
+  through INTEGER NOT NULL,
   CHECK (granted + adjusted - spent >= 0)
 ) STRICT;
 CREATE TABLE past_days (
@@ -159,7 +165,8 @@ CREATE TABLE debits (
   cost INTEGER NOT NULL CHECK (cost >= 0),
   balance_after INTEGER NOT NULL CHECK (balance_after >= 0),
   request_id TEXT,
-  refunded_at INTEGER
+  refunded_at INTEGER,
+  arrival INTEGER
 ) STRICT;
 CREATE TABLE request_ids (
   account_ref INTEGER NOT NULL,
@@ -182,6 +189,7 @@ CREATE TABLE usage_hours (
   service_ref INTEGER NOT NULL,
   requests INTEGER NOT NULL,
   credits INTEGER NOT NULL,
+  through INTEGER NOT NULL,
   PRIMARY KEY (hour, account_ref, key_ref, service_ref)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE usage_days (

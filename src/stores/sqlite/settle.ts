@@ -22,27 +22,47 @@ import { dayOf, type Instant, type UtcDay } from '../../domain/utc-day.ts';
 import type { Verdict } from '../../domain/verdict.ts';
 import { accountByRef } from './accounts.ts';
 import { liveServices } from './catalogue.ts';
-import { arrivalsText, storedSpending } from './credits.ts';
+import { storedSpending } from './credits.ts';
 import { correctSums } from './day-sums.ts';
+import type { Folding } from './folding.ts';
 import { keyByDigest, keyByRef } from './keys.ts';
+import type { JournalState } from './running-rows.ts';
 import type { Sql } from './sql.ts';
 import { tierByName } from './tiers.ts';
 
-interface State {
+interface State extends JournalState {
   readonly generation: number;
-  readonly foldedThrough: number;
   readonly aheadMicros: number;
   readonly closedThrough: UtcDay;
   /** The day whose books are being counted, or 0. */
   readonly countingDay: UtcDay;
 }
 
+/** How many rows a settle folds when it is time to: enough to keep up with batches of other accounts each. */
+const ROWS_PER_SETTLE = 100;
+const ROWS_PER_DEBIT = 2;
+/** Debits are inserted this many at a time. */
+const INSERTS = [64, 16, 4, 1];
+
 /** How many keys and accounts are remembered; beyond it everything is read again, which is correct and only slower. */
 const MOST_CACHED = 50_000;
+
+const INSERT_TEXTS = new Map(
+  INSERTS.map((size) => [size, `INSERT INTO debits VALUES ${Array<string>(size).fill('(?, ?, ?, ?, ?, ?, ?, ?, NULL, ?)').join(', ')}`]),
+);
+
+function insertOf(size: number): string {
+  return INSERT_TEXTS.get(size) ?? '';
+}
+
+function nextDebit({ newest, foldedThrough }: JournalState, now: Instant): DebitNumber {
+  return Math.max(newest + 1, foldedThrough + 1, firstDebitNumber(now));
+}
 
 /** Settles batches on one connection. Its caches live exactly as long as the store's generation stands still. */
 export class SqliteSettling implements SettlingRows {
   readonly #sql: Sql;
+  readonly #folding: Folding;
   #generation = -1;
   readonly #services = new Map<string, Service>();
   readonly #keysByDigest = new Map<string, Key>();
@@ -50,33 +70,30 @@ export class SqliteSettling implements SettlingRows {
   readonly #tiers = new Map<string, Tier>();
   #jsonWindow = REQUEST_ID_WINDOW_MS.json;
 
-  constructor(sql: Sql) {
+  constructor(sql: Sql, folding: Folding) {
     this.#sql = sql;
+    this.#folding = folding;
   }
 
   /** Runs inside a transaction that already holds the write lock. */
   settle(requests: readonly Request[], now: Instant): readonly Verdict[] {
     const state = this.#freshState();
-    const settlement = settle(requests, this, now, this.#nextDebit(state, now));
+    const settlement = settle(requests, this, now, nextDebit(state, now));
     this.#write(settlement, state, now);
     return settlement.verdicts;
   }
 
   /** Runs inside any transaction and writes nothing. */
   preview(requests: readonly Request[], now: Instant): readonly Preview[] {
-    return preview(requests, this, now, this.#nextDebit(this.#freshState(), now));
+    return preview(requests, this, now, nextDebit(this.#freshState(), now));
   }
 
   #freshState(): State {
     const state = this.#state();
+    this.#folding.followTo(state);
     if (state.generation !== this.#generation || this.#keysByDigest.size + this.#accounts.size > MOST_CACHED)
       this.#forget(state.generation);
     return state;
-  }
-
-  #nextDebit(state: State, now: Instant): DebitNumber {
-    const newest = this.#sql.number('SELECT max(number) AS n FROM debits');
-    return Math.max(newest + 1, state.foldedThrough + 1, firstDebitNumber(now));
   }
 
   /** After a failure nobody knows what was committed; the next batch reads everything again. Asks the store nothing: it may be what failed. */
@@ -85,11 +102,13 @@ export class SqliteSettling implements SettlingRows {
   }
 
   #state(): State {
-    const text =
-      'SELECT generation, folded_through AS foldedThrough, ahead_micros AS aheadMicros, closed_through AS closedThrough, counting_day AS countingDay FROM state';
-    const state = this.#sql.get<State>(text);
-    if (state === undefined) throw new RangeError('a store without its state row');
-    return state;
+    const columns = 'generation, books, folds, folded_through, ahead_micros, closed_through, counting_day';
+    const row = this.#sql.row<[number, number, number, number, number, number, number, number | null]>(
+      `SELECT ${columns}, (SELECT max(number) FROM debits) FROM state`,
+    );
+    if (row === undefined) throw new RangeError('a store without its state row');
+    const [generation, books, folds, foldedThrough, aheadMicros, closedThrough, countingDay, newest] = row;
+    return { generation, books, folds, foldedThrough, aheadMicros, closedThrough, countingDay, newest: newest ?? 0 };
   }
 
   #forget(generation: number): void {
@@ -104,8 +123,12 @@ export class SqliteSettling implements SettlingRows {
   }
 
   #write(settlement: Settlement, state: State, now: Instant): void {
-    for (const change of settlement.accounts) this.#writeAccount(change);
-    for (const debit of settlement.debits) this.#appendDebit(debit);
+    this.#appendDebits(settlement.debits);
+    const { rows } = this.#folding;
+    const through = settlement.debits.at(-1)?.number ?? rows.seen;
+    for (const change of settlement.accounts) this.#takeOver(change, through);
+    for (const debit of settlement.debits) this.#folding.count(debit);
+    rows.reached(through);
     for (const { capGroup, day, spent } of settlement.caps) {
       this.#sql.run(
         'INSERT INTO cap_spending VALUES (?, ?, ?) ON CONFLICT (day, cap_group) DO UPDATE SET spent = excluded.spent',
@@ -119,27 +142,38 @@ export class SqliteSettling implements SettlingRows {
     if (ahead > state.aheadMicros) this.#sql.run('UPDATE state SET ahead_micros = ?', ahead);
     const day = dayOf(now);
     if (day <= state.closedThrough || day === state.countingDay) this.#correctClosedDay(settlement.accounts, day);
+    if (this.#folding.isDue(now)) this.#folding.foldOn(Math.max(ROWS_PER_SETTLE, ROWS_PER_DEBIT * settlement.debits.length));
   }
 
-  #writeAccount({ accountRef, running, displaced, fromArchive }: AccountChange): void {
-    const { day, granted, adjusted, spent } = running.balance;
+  /** The debits tell what became of an account, unless they displaced the books of another day, or a refusal changed a rate limit. */
+  #takeOver({ accountRef, running, displaced, fromArchive, cut }: AccountChange, through: DebitNumber): void {
+    const { rows } = this.#folding;
+    if (displaced === null && !fromArchive && !cut) {
+      rows.settled(accountRef, running, through);
+      return;
+    }
     if (displaced !== null) {
       const values = [displaced.day, accountRef, displaced.granted, displaced.adjusted, displaced.spent];
       this.#sql.run('INSERT OR REPLACE INTO past_days VALUES (?, ?, ?, ?, ?)', ...values);
     }
-    if (fromArchive) this.#sql.run('DELETE FROM past_days WHERE day = ? AND account_ref = ?', day, accountRef);
-    this.#sql.run(
-      `INSERT INTO running_days VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (account_ref) DO UPDATE
-       SET day = excluded.day, granted = excluded.granted, adjusted = excluded.adjusted, spent = excluded.spent, arrivals = excluded.arrivals`,
-      ...[accountRef, day, granted, adjusted, spent, arrivalsText(running.arrivals)],
-    );
+    if (fromArchive) this.#sql.run('DELETE FROM past_days WHERE day = ? AND account_ref = ?', running.balance.day, accountRef);
+    rows.store(accountRef, running, through);
+    if (cut) rows.announce();
   }
 
-  #appendDebit({ number, at, accountRef, keyRef, serviceRef, cost, balanceAfter, requestId }: NewDebit): void {
-    this.#sql.run(
-      'INSERT INTO debits VALUES (?, ?, ?, ?, ?, ?, ?, ?, NULL)',
-      ...[number, at, accountRef, keyRef, serviceRef, cost, balanceAfter, requestId],
-    );
+  #appendDebits(debits: readonly NewDebit[]): void {
+    let from = 0;
+    for (const size of INSERTS) {
+      for (; debits.length - from >= size; from += size) {
+        const values: (number | string | null)[] = [];
+        for (const { number, at, accountRef, keyRef, serviceRef, cost, balanceAfter, requestId, arrival } of debits.slice(
+          from,
+          from + size,
+        ))
+          values.push(number, at, accountRef, keyRef, serviceRef, cost, balanceAfter, requestId, arrival);
+        this.#sql.runWith(insertOf(size), values);
+      }
+    }
   }
 
   #writeRequestId(accountRef: Ref, requestId: string, charge: PriorCharge): void {
@@ -189,7 +223,7 @@ export class SqliteSettling implements SettlingRows {
   }
 
   spending(accountRef: Ref, day: UtcDay): StoredSpending {
-    return storedSpending(this.#sql, accountRef, day);
+    return storedSpending(this.#sql, this.#folding.rows, accountRef, day);
   }
 
   capSpent(capGroup: Ref, day: UtcDay): number {

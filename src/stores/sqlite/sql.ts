@@ -7,6 +7,7 @@ type Row = Record<string, string | number | null | Buffer>;
 export class Sql {
   readonly db: Sqlite;
   readonly #statements = new Map<string, Statement>();
+  readonly #raw = new Map<string, Statement>();
 
   constructor(db: Sqlite) {
     this.db = db;
@@ -28,6 +29,30 @@ export class Sql {
 
   all<Shape = Row>(text: string, ...values: Value[]): Shape[] {
     return this.#prepared(text).all(...values) as Shape[];
+  }
+
+  #preparedRaw(text: string): Statement {
+    let statement = this.#raw.get(text);
+    if (statement === undefined) {
+      statement = this.db.prepare(text).raw();
+      this.#raw.set(text, statement);
+    }
+    return statement;
+  }
+
+  /** A row as its columns in their order, without their names: what every batch reads is read this way, at half the cost. */
+  row<Columns extends readonly Value[]>(text: string, ...values: Value[]): Columns | undefined {
+    return this.#preparedRaw(text).get(values) as Columns | undefined;
+  }
+
+  /** All rows in that form. */
+  rows<Columns extends readonly Value[]>(text: string, ...values: Value[]): Columns[] {
+    return this.#preparedRaw(text).all(values) as Columns[];
+  }
+
+  /** Runs a statement with all its values in one list. */
+  runWith(text: string, values: readonly Value[]): void {
+    this.#prepared(text).run(values);
   }
 
   /** Returns how many rows changed. */

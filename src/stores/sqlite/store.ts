@@ -12,6 +12,7 @@ import { createSchema } from './create-schema.ts';
 import { SqliteCredits } from './credits.ts';
 import { createDatabase, openDatabase, storeExists, translateError, type Clock, type Sqlite } from './database.ts';
 import { SqliteDebits } from './debits.ts';
+import { Folding } from './folding.ts';
 import { SqliteKeys } from './keys.ts';
 import { OpenedFiles } from './opened-files.ts';
 import { countPrunable, prune } from './prune.ts';
@@ -62,18 +63,26 @@ class SqliteTransaction implements WriteTransaction {
   readonly audit: SqliteAudit;
   readonly config: SqliteConfig;
   readonly #sql: Sql;
+  readonly #folding: Folding;
 
-  constructor(sql: Sql) {
+  constructor(sql: Sql, folding: Folding) {
     this.#sql = sql;
+    this.#folding = folding;
     this.keys = new SqliteKeys(sql);
     this.accounts = new SqliteAccounts(sql);
     this.tiers = new SqliteTiers(sql);
     this.catalogue = new SqliteCatalogue(sql);
-    this.credits = new SqliteCredits(sql);
+    this.credits = new SqliteCredits(sql, folding);
     this.debits = new SqliteDebits(sql);
-    this.usage = new SqliteUsage(sql);
+    this.usage = new SqliteUsage(sql, folding);
     this.audit = new SqliteAudit(sql);
     this.config = new SqliteConfig(sql);
+  }
+
+  /** After a rollback, which takes back what was remembered in it. */
+  forget(): void {
+    this.#folding.forget();
+    this.credits.forget();
   }
 
   async prune(limits: PruneLimits, limit: number): Promise<Pruned> {
@@ -154,13 +163,15 @@ class SqliteStore implements Store {
   /** A transaction without an await in it: the lock is never held while anything else runs. */
   #atOnce<Result>(connection: Connection, kind: Kind, act: (now: Instant) => Result): Result {
     const { db } = connection;
+    let begun = false;
     try {
       begin(connection, kind);
+      begun = true;
       const result = act(this.#options.clock());
       db.exec('COMMIT');
       return result;
     } catch (error) {
-      this.#abandon(connection, error);
+      this.#abandon(connection, error, begun && kind === 'writing');
       throw translateError(this.location, error);
     }
   }
@@ -171,19 +182,25 @@ class SqliteStore implements Store {
     act: (tx: WriteTransaction, now: Instant) => Promise<Result>,
   ): Promise<Result> {
     const { db } = connection;
+    let begun = false;
     try {
       begin(connection, kind);
+      begun = true;
       const result = await act(connection.transaction, this.#options.clock());
       db.exec('COMMIT');
       return result;
     } catch (error) {
-      this.#abandon(connection, error);
+      this.#abandon(connection, error, begun && kind === 'writing');
       throw translateError(this.location, error);
     }
   }
 
-  #abandon(connection: Connection, error: unknown): void {
-    connection.settling.forget();
+  /** `wrote` says whether anything that is remembered may not have become so. Who only did not get the lock has lost nothing. */
+  #abandon(connection: Connection, error: unknown, wrote: boolean): void {
+    if (wrote) {
+      connection.settling.forget();
+      connection.transaction.forget();
+    }
     const { db } = connection;
     if (db.inTransaction) {
       try {
@@ -209,6 +226,8 @@ function open(options: SqliteOptions): Connection {
 function connect(db: Sqlite, { path, busyTimeoutMs, mostPages }: SqliteOptions): Connection {
   if (mostPages !== undefined) db.pragma(`max_page_count = ${String(mostPages)}`);
   const sql = new Sql(db);
+  const folding = new Folding(sql);
+  const settling = new SqliteSettling(sql, folding);
   const turn = new WriteTurn(db, path, busyTimeoutMs);
-  return { db, transaction: new SqliteTransaction(sql), settling: new SqliteSettling(sql), files: new OpenedFiles(path), turn };
+  return { db, transaction: new SqliteTransaction(sql, folding), settling, files: new OpenedFiles(path), turn };
 }

@@ -4,10 +4,10 @@ import type { CountedDenial, Denial, DenialFilter, UsageBucket, UsageQuery, Usag
 import { dayOf, hourOf, type Instant, type UtcDay } from '../../domain/utc-day.ts';
 import type { DenialCode } from '../../domain/verdict.ts';
 import { countDenied, deniedPage, deniedSince } from './denials.ts';
+import type { Folding } from './folding.ts';
 import { Conditions, type Sql } from './sql.ts';
+import { UNFOLDED } from './uses.ts';
 
-/** What a debit adds to usage: a refunded one was a request, but spent nothing. */
-const SPENT = 'CASE WHEN refunded_at IS NULL THEN cost ELSE 0 END';
 const REFS = 'account_ref, key_ref, service_ref';
 
 const HOURS = { table: 'usage_hours', denied: 'denied_hours', column: 'hour', ms: 3_600_000, numberOf: hourOf };
@@ -32,9 +32,11 @@ function bucketColumn(by: UsageBucket, unit: typeof HOURS): string {
 
 export class SqliteUsage implements UsageWrites {
   readonly #sql: Sql;
+  readonly #folding: Folding;
 
-  constructor(sql: Sql) {
+  constructor(sql: Sql, folding: Folding) {
     this.#sql = sql;
+    this.#folding = folding;
   }
 
   async sums(query: UsageQuery): Promise<readonly UsageSum[]> {
@@ -45,8 +47,7 @@ export class SqliteUsage implements UsageWrites {
       `SELECT ${bucket} AS bucket, sum(requests) AS requests, sum(credits) AS credits FROM (
          SELECT ${unit.column}, ${REFS}, requests, credits FROM ${unit.table}
          UNION ALL
-         SELECT at / ${String(unit.ms)}, account_ref, ifnull(key_ref, 0), service_ref, 1, ${SPENT} FROM debits
-           WHERE number > (SELECT folded_through FROM state)
+         SELECT at / ${String(unit.ms)}, account_ref, ifnull(key_ref, 0), service_ref, 1, cost FROM ${UNFOLDED}
        ) ${where.text} GROUP BY 1 ORDER BY 1`,
       ...where.values,
     );
@@ -73,8 +74,8 @@ export class SqliteUsage implements UsageWrites {
     const rows = this.#sql.all<{ ref: Ref; requests: number; credits: number; lastUsedAt: Instant | null }>(
       `WITH wanted AS MATERIALIZED (SELECT value AS ref FROM json_each(?)),
          recent AS MATERIALIZED (SELECT key_ref, max(at) AS at, sum(at / 86400000 = ?) AS requests,
-             sum(CASE WHEN at / 86400000 = ? THEN ${SPENT} ELSE 0 END) AS credits
-           FROM debits WHERE number > (SELECT folded_through FROM state) AND key_ref IN (SELECT ref FROM wanted) GROUP BY key_ref),
+             sum(CASE WHEN at / 86400000 = ? THEN cost ELSE 0 END) AS credits
+           FROM ${UNFOLDED} WHERE key_ref IN (SELECT ref FROM wanted) GROUP BY key_ref),
          folded AS MATERIALIZED (SELECT key_ref, sum(requests) AS requests, sum(credits) AS credits FROM usage_days
            WHERE day = ? AND account_ref IN (SELECT account_ref FROM keys WHERE ref IN (SELECT ref FROM wanted))
              AND key_ref IN (SELECT ref FROM wanted) GROUP BY key_ref)
@@ -99,27 +100,13 @@ export class SqliteUsage implements UsageWrites {
   }
 
   async fold(limit: number): Promise<number> {
-    const from = this.#sql.number('SELECT folded_through AS n FROM state');
-    const chunk = this.#sql.get<{ through: number | null; n: number }>(
-      'SELECT max(number) AS through, count(*) AS n FROM (SELECT number FROM debits WHERE number > ? ORDER BY number LIMIT ?)',
-      ...[from, limit],
-    );
-    if (chunk === undefined || chunk.through === null) return 0;
-    for (const { table, column, ms } of [HOURS, DAYS]) {
-      this.#sql.run(
-        `INSERT INTO ${table} SELECT at / ${String(ms)}, account_ref, ifnull(key_ref, 0), service_ref, count(*), sum(${SPENT})
-         FROM debits WHERE number > ? AND number <= ? GROUP BY 1, 2, 3, 4
-         ON CONFLICT (${column}, ${REFS}) DO UPDATE SET requests = requests + excluded.requests, credits = credits + excluded.credits`,
-        ...[from, chunk.through],
-      );
-    }
-    this.#sql.run(
-      `INSERT INTO key_activity SELECT key_ref, max(at) FROM debits WHERE number > ? AND number <= ? AND key_ref IS NOT NULL GROUP BY key_ref
-       ON CONFLICT (key_ref) DO UPDATE SET last_used_at = max(last_used_at, excluded.last_used_at)`,
-      ...[from, chunk.through],
-    );
-    this.#sql.run('UPDATE state SET folded_through = ?', chunk.through);
-    return chunk.n;
+    this.#folding.follow();
+    return this.#folding.foldNext(limit);
+  }
+
+  async foldOn(rows: number): Promise<number> {
+    this.#folding.follow();
+    return this.#folding.foldOn(rows);
   }
 
   async unfoldedBefore(at: Instant): Promise<boolean> {

@@ -156,7 +156,7 @@ describe('upgrading a store', () => {
   test('a backup that proves unsound is none: it is taken away, and the store is not touched', async () => {
     inFile(opened.path, (db) => {
       db.pragma('ignore_check_constraints = ON');
-      db.exec("INSERT INTO running_days VALUES (1, 20000, 0, 0, 5, '{}')");
+      db.exec("INSERT INTO running_days VALUES (1, 20000, 0, 0, 5, '{}', 0)");
     });
     expect(await failureOf(upgrade([HARMLESS]))).toBe('store_damaged');
     expect(backups()).toEqual([]);
