@@ -48,7 +48,7 @@ describe('the turn at the write lock', () => {
   });
 
   test('who begins while somebody waits leaves the lock free for a moment, once', async () => {
-    const turn = new WriteTurn(other, opened.path, 0);
+    const turn = new WriteTurn(other, opened.path, 1_000);
     writeFileSync(sign, '');
     const begun = performance.now();
     turn.begin();
@@ -57,6 +57,19 @@ describe('the turn at the write lock', () => {
     other.exec('ROLLBACK');
     expect(existsSync(sign)).toBe(false);
     await write();
+  });
+
+  test('who has no time to wait neither takes the turn of one who asked nor the sign', async () => {
+    const turn = new WriteTurn(other, opened.path, 0);
+    writeFileSync(sign, '');
+    expect(() => {
+      turn.begin();
+    }).toThrow(expect.objectContaining({ code: 'store_busy' }));
+    expect(existsSync(sign)).toBe(true);
+    await write();
+    turn.begin();
+    expect(other.inTransaction).toBe(true);
+    other.exec('ROLLBACK');
   });
 
   test('who waits in vain is told that the store is busy, and leaves no sign', async () => {
