@@ -70,8 +70,9 @@ export class WriteTurn {
       this.#db.exec('BEGIN IMMEDIATE');
       return null;
     } catch (error) {
-      if (!(error instanceof Error) || !errorCode(error).startsWith('SQLITE_BUSY')) throw error;
-      return error;
+      if (!errorCode(error).startsWith('SQLITE_BUSY')) throw error;
+      // The driver makes its errors in the context that loaded it first, whose Error need not be this one's.
+      return error as Error;
     }
   }
 
