@@ -170,7 +170,8 @@ function report({ closing, closed, pruning, renamed, counted, accounts }) {
     { ...phase(`closing a day of ${many} accounts`, closing), runs: closing },
     { ...phase('pruning old debits', pruning), runs: pruning },
   ].filter(({ runs }) => runs.beside.length > 0);
-  const { early, late } = memoryOf(closed.mib);
+  // A small store is closed before there is anything left to go on with.
+  const { early, late } = memoryOf(closed.mib.length > 8 ? closed.mib : [...closing.mib, ...pruning.mib]);
   const whole = closed.done
     ? `The rest of the day took ${closed.seconds.toFixed(0)} s beside the load.`
     : `After ${String(MOST_SECONDS)} s more, ${String(counted)} accounts were counted.`;
