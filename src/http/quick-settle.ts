@@ -2,8 +2,9 @@ import type { Request } from '../domain/decide.ts';
 import { KeyctlError } from '../domain/error.ts';
 import type { Verdict } from '../domain/verdict.ts';
 
-/** A batch that took longer than this here held up everything else that the loop has to do. */
+/** A batch that took longer than this here held up everything else that the loop has to do. One may be chance; two running are a slow disk. */
 const SLOW_MS = 10;
+const SLOW_RUNNING = 2;
 /** How long the other thread has all of it then, before the next look at how quick it has become. */
 const REST_MS = 1_000;
 
@@ -25,6 +26,7 @@ export interface QuickSettleDeps {
  */
 export function quickSettle({ here, there, stopwatch }: QuickSettleDeps): Settle {
   let restsUntil = -Infinity;
+  let slow = 0;
   const tryHere = async (requests: readonly Request[]): Promise<readonly Verdict[] | null> => {
     const since = stopwatch();
     try {
@@ -34,7 +36,8 @@ export function quickSettle({ here, there, stopwatch }: QuickSettleDeps): Settle
       throw error;
     } finally {
       const now = stopwatch();
-      if (now - since > SLOW_MS) restsUntil = now + REST_MS;
+      slow = now - since > SLOW_MS ? slow + 1 : 0;
+      if (slow >= SLOW_RUNNING) restsUntil = now + REST_MS;
     }
   };
   return async (requests) => (stopwatch() < restsUntil ? null : await tryHere(requests)) ?? there(requests);
