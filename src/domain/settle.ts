@@ -63,7 +63,8 @@ interface OpenAccount {
   readonly account: Account;
   readonly tier: Tier;
   readonly stored: StoredSpending;
-  readonly arrivals: Map<Ref, ArrivalMicros>;
+  /** Shared with the store's row as long as nothing changes in it. */
+  arrivals: ReadonlyMap<Ref, ArrivalMicros>;
   readonly spentBefore: number;
   balance: Balance;
   touched: boolean;
@@ -101,7 +102,14 @@ export function preview(requests: readonly Request[], rows: SettlingRows, now: I
 
 /** An arrival time that has passed says the same as none: leaving it out keeps the hot row small. */
 function stillAhead(arrivals: ReadonlyMap<Ref, ArrivalMicros>, now: Instant): ReadonlyMap<Ref, ArrivalMicros> {
+  if (arrivals.size === 0) return arrivals;
   return new Map([...arrivals].filter(([, arrival]) => arrival > now * 1_000));
+}
+
+const NO_ARRIVALS: ReadonlyMap<Ref, ArrivalMicros> = new Map();
+
+function arrive(open: OpenAccount, serviceRef: Ref, arrival: ArrivalMicros): void {
+  open.arrivals = new Map(open.arrivals).set(serviceRef, arrival);
 }
 
 class Batch {
@@ -204,7 +212,7 @@ class Batch {
       stored,
       balance,
       spentBefore: balance.spent,
-      arrivals: new Map(running?.arrivals),
+      arrivals: running?.arrivals ?? NO_ARRIVALS,
       touched: false,
       cut: false,
     };
@@ -238,11 +246,11 @@ class Batch {
     open.touched = true;
     if (change.kind === 'cut') {
       open.cut = true;
-      open.arrivals.set(service.ref, change.arrival);
+      arrive(open, service.ref, change.arrival);
       return;
     }
     open.balance = change.balance;
-    if (change.arrival !== null) open.arrivals.set(service.ref, change.arrival);
+    if (change.arrival !== null) arrive(open, service.ref, change.arrival);
     if (key !== null && key.dailyCap !== null) {
       this.#caps.set(key.capGroup, change.capSpent);
       this.#cappedSpending.set(key.capGroup, change.capSpent);

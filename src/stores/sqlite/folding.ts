@@ -80,12 +80,13 @@ export class Folding {
 
   /** The same for a caller who has read it. */
   followTo(state: JournalState): void {
-    if (state.folds !== this.#folds) {
+    const foldedByOthers = state.folds !== this.#folds;
+    if (foldedByOthers) {
       this.#forgetCounts();
       this.#folds = state.folds;
     }
     this.#foldedThrough = state.foldedThrough;
-    this.rows.follow(state);
+    this.rows.follow(state, foldedByOthers);
     if (this.#counted === null && state.foldedThrough >= state.newest) this.#counted = this.rows.seen;
   }
 

@@ -1,5 +1,6 @@
 import type { DebitNumber, NewDebit } from '../../domain/debit.ts';
 import type { Ref } from '../../domain/entities.ts';
+import type { ArrivalMicros } from '../../domain/rate-limit.ts';
 import type { RunningDay } from '../../domain/settle.ts';
 import { dayOf, type UtcDay } from '../../domain/utc-day.ts';
 import type { Sql } from './sql.ts';
@@ -15,8 +16,20 @@ export interface JournalState {
 /** A debit as far as rows follow from it. */
 export type JournalEntry = Omit<NewDebit, 'requestId'>;
 
+/**
+ * One row, changed in place: thousands of rows that are replaced with every batch outlive the young generation, and collecting them cost
+ * more than deciding.
+ */
 interface Row {
-  running: RunningDay;
+  day: UtcDay;
+  granted: number;
+  adjusted: number;
+  spent: number;
+  /** The arrival time of one service, which is all that most accounts have; 0 and 0 for none. */
+  serviceRef: Ref;
+  arrival: ArrivalMicros;
+  /** All arrival times, when there are several. */
+  arrivals: ReadonlyMap<Ref, ArrivalMicros> | null;
   /** The last debit that it holds. */
   through: DebitNumber;
   /** The last debit that the stored row holds; 0 without one. */
@@ -38,7 +51,6 @@ export class RunningRows {
   readonly #rows = new Map<Ref, Row>();
   readonly #unbooked = new Set<Ref>();
   #books = -1;
-  #foldedThrough: DebitNumber = -1;
   #seen: DebitNumber = -1;
   #version = 0;
 
@@ -67,8 +79,8 @@ export class RunningRows {
     this.#books = -1;
   }
 
-  /** Brings the rows to what the transaction sees. */
-  follow(state: JournalState): void {
+  /** Brings the rows to what the transaction sees. `foldedByOthers`: rows that are remembered as lacking debits may have been stored. */
+  follow(state: JournalState, foldedByOthers: boolean): void {
     const { books, foldedThrough, newest } = state;
     // Debits that others have folded already may have been pruned: rows that lack them cannot be made up for.
     if (books !== this.#books || foldedThrough > this.#seen) {
@@ -77,8 +89,7 @@ export class RunningRows {
       this.#version += 1;
       this.#books = books;
       this.#seen = foldedThrough;
-    } else if (foldedThrough !== this.#foldedThrough) this.#noteStored(foldedThrough);
-    this.#foldedThrough = foldedThrough;
+    } else if (foldedByOthers) this.#noteStored(foldedThrough);
     if (newest > this.#seen) this.#add(newest);
     if (this.#rows.size - this.#unbooked.size > MOST_REMEMBERED) this.#forgetStored();
   }
@@ -113,13 +124,10 @@ export class RunningRows {
     const day = dayOf(debit.at);
     let row = this.#row(accountRef);
     // Whoever opened the account's new day wrote the row itself.
-    if (row !== undefined && row.running.balance.day !== day && row.through < number) row = this.#read(accountRef);
+    if (row !== undefined && row.day !== day && row.through < number) row = this.#read(accountRef);
     if (row !== undefined && row.through >= number) return;
-    if (row !== undefined && row.running.balance.day !== day) throw new RangeError('a debit of another day than its account is on');
-    const running = row === undefined ? this.#opened(debit, day) : withDebit(row.running, debit);
-    this.#rows.set(accountRef, { running, through: number, stored: row?.stored ?? 0 });
-    this.#unbooked.add(accountRef);
-    this.#version += 1;
+    if (row !== undefined && row.day !== day) throw new RangeError('a debit of another day than its account is on');
+    this.settled(accountRef, row === undefined ? this.#opened(debit, day) : withDebit(runningOf(row), debit), number);
   }
 
   /** A day begins without a row when it displaces nothing: its grant is what the first debit left, and took, without the adjustments. */
@@ -138,7 +146,8 @@ export class RunningRows {
     const found = this.#sql.row<[number, number, number, number, string, number]>(text, accountRef);
     if (found === undefined) return undefined;
     const [day, granted, adjusted, spent, arrivals, through] = found;
-    const row = { running: { balance: { day, granted, adjusted, spent }, arrivals: parseArrivals(arrivals) }, through, stored: through };
+    const row = newRow({ balance: { day, granted, adjusted, spent }, arrivals: parseArrivals(arrivals) }, through);
+    row.stored = through;
     this.#rows.set(accountRef, row);
     if (this.#unbooked.delete(accountRef)) this.#version += 1;
     return row;
@@ -146,18 +155,20 @@ export class RunningRows {
 
   /** The account's row as the transaction sees it, or null when the account never spent. Only after `follow`. */
   get(accountRef: Ref): RunningDay | null {
-    return this.#row(accountRef)?.running ?? null;
+    const row = this.#row(accountRef);
+    return row === undefined ? null : runningOf(row);
   }
 
   /** Takes over what a batch has left, which follows from its debits; the last of them is `through`. */
   settled(accountRef: Ref, running: RunningDay, through: DebitNumber): void {
     const row = this.#rows.get(accountRef);
-    if (row === undefined) this.#rows.set(accountRef, { running, through, stored: 0 });
-    else {
-      row.running = running;
-      row.through = through;
+    if (row === undefined) {
+      this.#rows.set(accountRef, newRow(running, through));
+      this.#unbooked.add(accountRef);
+    } else {
+      if (row.through === row.stored) this.#unbooked.add(accountRef);
+      setRow(row, running, through);
     }
-    this.#unbooked.add(accountRef);
     this.#version += 1;
   }
 
@@ -168,7 +179,7 @@ export class RunningRows {
 
   /** Stores a row that does not follow from debits alone. `through` is the last debit that it holds. */
   store(accountRef: Ref, running: RunningDay, through: DebitNumber): void {
-    this.#rows.set(accountRef, { running, through, stored: 0 });
+    this.#rows.set(accountRef, newRow(running, through));
     this.book(accountRef);
   }
 
@@ -182,11 +193,11 @@ export class RunningRows {
   book(accountRef: Ref): void {
     const row = this.#rows.get(accountRef);
     if (row === undefined) return;
-    const { day, granted, adjusted, spent } = row.running.balance;
+    const { day, granted, adjusted, spent } = row;
     this.#sql.run(
       `INSERT INTO running_days VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (account_ref) DO UPDATE SET day = excluded.day,
        granted = excluded.granted, adjusted = excluded.adjusted, spent = excluded.spent, arrivals = excluded.arrivals, through = excluded.through`,
-      ...[accountRef, day, granted, adjusted, spent, arrivalsText(row.running.arrivals), row.through],
+      ...[accountRef, day, granted, adjusted, spent, arrivalsText(row), row.through],
     );
     row.stored = row.through;
     if (this.#unbooked.delete(accountRef)) this.#version += 1;
@@ -200,13 +211,38 @@ function withDebit({ balance, arrivals }: RunningDay, { at, serviceRef, cost, ar
   return { balance: { ...balance, spent: balance.spent + cost }, arrivals: ahead };
 }
 
+const NO_ARRIVALS: ReadonlyMap<Ref, ArrivalMicros> = new Map();
+
+function newRow(running: RunningDay, through: DebitNumber): Row {
+  const row = { day: 0, granted: 0, adjusted: 0, spent: 0, serviceRef: 0, arrival: 0, arrivals: null, through: 0, stored: 0 };
+  setRow(row, running, through);
+  return row;
+}
+
+function setRow(row: Row, { balance, arrivals }: RunningDay, through: DebitNumber): void {
+  row.day = balance.day;
+  row.granted = balance.granted;
+  row.adjusted = balance.adjusted;
+  row.spent = balance.spent;
+  row.serviceRef = 0;
+  row.arrivals = arrivals.size > 1 ? arrivals : null;
+  if (arrivals.size === 1) for ([row.serviceRef, row.arrival] of arrivals);
+  row.through = through;
+}
+
+function runningOf({ day, granted, adjusted, spent, serviceRef, arrival, arrivals }: Row): RunningDay {
+  const one = serviceRef === 0 ? NO_ARRIVALS : new Map([[serviceRef, arrival]]);
+  return { balance: { day, granted, adjusted, spent }, arrivals: arrivals ?? one };
+}
+
 /** Arrival times as JSON `{"<service ref>": microseconds}`; most accounts have none ahead of now, or one. */
-function parseArrivals(text: string): Map<Ref, number> {
-  if (text === '{}') return new Map();
+function parseArrivals(text: string): ReadonlyMap<Ref, ArrivalMicros> {
+  if (text === '{}') return NO_ARRIVALS;
   const entries = Object.entries(JSON.parse(text) as Record<string, number>);
   return new Map(entries.map(([ref, arrival]) => [Number(ref), arrival]));
 }
 
-function arrivalsText(arrivals: ReadonlyMap<Ref, number>): string {
-  return arrivals.size === 0 ? '{}' : JSON.stringify(Object.fromEntries(arrivals));
+function arrivalsText({ serviceRef, arrival, arrivals }: Row): string {
+  if (arrivals !== null) return JSON.stringify(Object.fromEntries(arrivals));
+  return serviceRef === 0 ? '{}' : `{"${String(serviceRef)}":${String(arrival)}}`;
 }
