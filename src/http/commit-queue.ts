@@ -1,4 +1,5 @@
 import type { Request } from '../domain/decide.ts';
+import { KeyctlError } from '../domain/error.ts';
 import { anonymousVerdict, type Verdict } from '../domain/verdict.ts';
 
 /** One durable commit for this many requests at most, so that no answer waits for an endless batch. */
@@ -67,9 +68,12 @@ export class CommitQueue {
 
   async #run(): Promise<void> {
     const batch = this.#waiting.splice(0, LARGEST_BATCH);
+    const alreadyWaiting = this.#waiting.length;
     const verdicts = await this.#settle(batch);
+    // Who waited all the while that the store was held has waited as long as anybody should.
+    if (verdicts === 'busy') batch.push(...this.#waiting.splice(0, alreadyWaiting));
     batch.forEach(({ request, answer }, place) => {
-      answer(verdicts[place] ?? unavailable(request));
+      answer((verdicts === 'busy' ? undefined : verdicts[place]) ?? unavailable(request));
     });
     if (this.#waiting.length > 0) {
       setImmediate(() => void this.#run());
@@ -80,7 +84,7 @@ export class CommitQueue {
   }
 
   /** SECURITY: whatever goes wrong here ends in a 503, never in an admission. A commit that failed may still have charged. */
-  async #settle(batch: readonly Waiting[]): Promise<readonly Verdict[]> {
+  async #settle(batch: readonly Waiting[]): Promise<readonly Verdict[] | 'busy'> {
     const { settle, stopwatch, events } = this.#deps;
     const since = stopwatch();
     try {
@@ -90,7 +94,7 @@ export class CommitQueue {
       return verdicts;
     } catch (error) {
       events.failed(error);
-      return [];
+      return error instanceof KeyctlError && error.code === 'store_busy' ? 'busy' : [];
     }
   }
 }

@@ -11,6 +11,7 @@ const MOST_HEADER_BYTES = 16_384;
 const MOST_CONNECTIONS = 10_000;
 /** Longer than the proxies' own (nginx and Caddy: 60 s or less), so that it is they who close an idle connection. */
 const KEEP_ALIVE_MS = 65_000;
+const SWEEP_MS = 5_000;
 
 /** The server's connections, by both ways: the short one of plain requests, and Node's own for everything else. */
 export class Front {
@@ -30,6 +31,7 @@ export class Front {
       clock,
       firstByteMs: patience.headersMs,
       keepAliveMs: KEEP_ALIVE_MS,
+      sweepMs: SWEEP_MS,
     });
   }
 

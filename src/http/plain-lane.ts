@@ -18,6 +18,8 @@ export interface PlainLaneDeps {
   /** How long a new connection may say nothing, and one that has spoken. */
   readonly firstByteMs: number;
   readonly keepAliveMs: number;
+  /** How often idle connections are looked for: a timer of each one's own, set back at every request, cost more than reading it. */
+  readonly sweepMs: number;
 }
 
 /**
@@ -44,15 +46,21 @@ export class PlainLane {
     server.on('connection', (socket) => {
       this.#take(socket);
     });
+    const most = Math.ceil(deps.keepAliveMs / deps.sweepMs);
+    const sweep = setInterval(() => {
+      for (const connection of this.#open) connection.sweep(most);
+    }, deps.sweepMs).unref();
+    server.once('close', () => {
+      clearInterval(sweep);
+    });
   }
 
   #take(socket: Socket): void {
-    const { verify, firstByteMs, keepAliveMs } = this.#deps;
+    const { verify, firstByteMs } = this.#deps;
     const connection = new PlainConnection(socket, {
       verify,
       tail: this.#tail,
       firstByteMs,
-      keepAliveMs,
       stopping: () => this.#stopping,
       handOver: () => {
         this.#open.delete(connection);
@@ -82,7 +90,6 @@ interface ConnectionDeps {
   readonly verify: (exchange: Exchange, service: string) => void;
   readonly tail: AnswerTail;
   readonly firstByteMs: number;
-  readonly keepAliveMs: number;
   readonly stopping: () => boolean;
   readonly handOver: () => void;
   readonly closed: () => void;
@@ -110,6 +117,7 @@ class PlainConnection {
   };
   #busy = false;
   #spoken = false;
+  #sweeps = 0;
   #endOfInput = false;
   /** Bytes that came while a request was under way: they wait for its answer, and then for Node's parser. */
   #early: Buffer[] = [];
@@ -129,6 +137,13 @@ class PlainConnection {
 
   closeIfIdle(): void {
     if (!this.#busy) this.#socket.destroy();
+  }
+
+  /** Closes the connection if this is more than the `most`th time running that it is found idle. */
+  sweep(most: number): void {
+    if (!this.#spoken || this.#busy) return;
+    this.#sweeps += 1;
+    if (this.#sweeps > most) this.#socket.destroy();
   }
 
   /** Who has connected and not yet spoken is about to: ended at once, its request would be lost although somebody else could take it. */
@@ -155,8 +170,9 @@ class PlainConnection {
     }
     if (!this.#spoken) {
       this.#spoken = true;
-      this.#socket.setTimeout(this.#deps.keepAliveMs);
+      this.#socket.setTimeout(0);
     }
+    this.#sweeps = 0;
     this.#busy = true;
     const exchange = new PlainExchange(head, this.#socket, (status, headers, body) => {
       this.#answer(head, status, headers, body);

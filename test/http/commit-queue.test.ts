@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import type { Request } from '../../src/domain/decide.ts';
+import { KeyctlError } from '../../src/domain/error.ts';
 import { anonymousVerdict, type Verdict } from '../../src/domain/verdict.ts';
 import { CommitQueue } from '../../src/http/commit-queue.ts';
 import { gate, settled } from './served.ts';
@@ -127,4 +128,37 @@ describe('a batch that could not be settled', () => {
 test('an empty queue is idle', async () => {
   const { queue } = queueOver(admitAll);
   await expect(queue.idle()).resolves.toBeUndefined();
+});
+
+describe('a store that cannot settle', () => {
+  test('answers all who have waited while the store was held as long as anybody should, and asks again for those who came then', async () => {
+    const { opened, open } = gate();
+    let settles = 0;
+    const { queue, batches, failures, answers, submit } = queueOver(async (requests) => {
+      settles += 1;
+      if (settles > 1) return admitAll(requests);
+      submit('came meanwhile');
+      await opened;
+      throw new KeyctlError('store_busy', 'held');
+    });
+    for (let count = 0; count < 2_000; count += 1) submit(String(count));
+    await settled(() => settles === 1);
+    open();
+    await queue.idle();
+    expect(failures).toHaveLength(1);
+    expect(batches).toEqual([1]);
+    expect(answers.filter((answer) => answer.startsWith('store_unavailable'))).toHaveLength(2_000);
+    expect(answers).toContain('ok came meanwhile');
+  });
+
+  test('asks the store again for those behind a batch that failed otherwise', async () => {
+    let settles = 0;
+    const { queue, answers, submit } = queueOver((requests) => {
+      settles += 1;
+      return settles === 1 ? Promise.reject(new KeyctlError('failed', 'no')) : admitAll(requests);
+    });
+    for (let count = 0; count < 600; count += 1) submit(String(count));
+    await queue.idle();
+    expect(answers.filter((answer) => answer.startsWith('ok'))).toHaveLength(88);
+  });
 });

@@ -209,6 +209,38 @@ describe('a connection that is plain', () => {
     expect(served.logs.filter(({ level }) => level === 'error')).toEqual([]);
   });
 
+  test('is closed when it is found idle too often running, and not while it goes on', async () => {
+    await serve();
+    const socket = new StuckSocket();
+    const server = new Server();
+    const answers: (() => void)[] = [];
+    new PlainLane({
+      server,
+      verify: (exchange) => {
+        answers.push(() => {
+          exchange.send(200, '', '');
+        });
+      },
+      clock: () => 0,
+      ...{ firstByteMs: 1_000, keepAliveMs: 3, sweepMs: 1 },
+    });
+    server.emit('connection', socket);
+    const plain = request('GET /verify HTTP/1.1', HOST);
+    let closed = false;
+    socket.once('close', () => (closed = true));
+    for (let turn = 0; turn < 3; turn += 1) {
+      socket.push(plain);
+      await settled(() => answers.length > turn);
+      for (let wait = 0; wait < 20; wait += 1) await new Promise((resolve) => setTimeout(resolve, 1));
+      // However long it takes: a request under way is nothing idle.
+      expect(closed).toBe(false);
+      answers[turn]?.();
+      socket.letGo();
+    }
+    await settled(() => closed);
+    server.emit('close');
+  });
+
   test('stops reading from a client that does not read, until it does', async () => {
     await serve();
     const socket = new StuckSocket();
@@ -219,8 +251,7 @@ describe('a connection that is plain', () => {
         exchange.send(200, '', 'x'.repeat(socket.writableHighWaterMark));
       },
       clock: () => 0,
-      firstByteMs: 1_000,
-      keepAliveMs: 1_000,
+      ...{ firstByteMs: 1_000, keepAliveMs: 1_000, sweepMs: 1_000 },
     });
     server.emit('connection', socket);
     const plain = request('GET /verify HTTP/1.1', HOST);
