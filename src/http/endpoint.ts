@@ -3,6 +3,7 @@ import { VERDICT_MESSAGE, anonymousVerdict } from '../domain/verdict.ts';
 import type { Access } from './access.ts';
 import type { Exchange, HttpExchange } from './exchange.ts';
 import type { Metrics } from './metrics.ts';
+import type { Outage } from './outage.ts';
 import { PROBLEM_OF_ERROR, sendProblem } from './problem.ts';
 import { answerQuestion } from './question.ts';
 import { answerRefund } from './refund.ts';
@@ -21,9 +22,12 @@ export interface EndpointDeps extends SelfDeps {
   /** The document at /openapi.json. */
   readonly openapi: string;
   readonly stopping: () => boolean;
-  /** Is told of every failure that was answered 503. */
-  readonly failed: (error: unknown) => void;
+  /** Is told of every failure that was answered 503, and of every answer for which the store was asked. */
+  readonly outage: Outage;
 }
+
+/** Verification has a queue, and an outage, of its own. */
+const ASKS_THE_STORE: ReadonlySet<RouteName> = new Set<RouteName>(['refund', 'self', 'readiness']);
 
 /** Takes a request to what answers it. */
 export class Endpoint {
@@ -81,9 +85,14 @@ export class Endpoint {
       sendProblem(exchange, 'method_not_allowed', 'The route does not take this method.', header('Allow', route.methods.join(', ')));
       return;
     }
-    this.#answer(exchange, found.name, found.parameter).catch((error: unknown) => {
-      this.#fail(exchange, error);
-    });
+    this.#answer(exchange, found.name, found.parameter).then(
+      () => {
+        if (ASKS_THE_STORE.has(found.name)) this.#deps.outage.works();
+      },
+      (error: unknown) => {
+        this.#fail(exchange, error);
+      },
+    );
   }
 
   async #answer(exchange: HttpExchange, name: Exclude<RouteName, 'verify'>, parameter: string): Promise<void> {
@@ -122,7 +131,7 @@ export class Endpoint {
       sendProblem(exchange, code, error instanceof KeyctlError ? error.message : '');
       return;
     }
-    this.#deps.failed(error);
+    this.#deps.outage.failed(error);
     if (serviceInPath(exchange.head.target.path) === null) sendProblem(exchange, code, VERDICT_MESSAGE[code]);
     else sendVerdict(exchange, anonymousVerdict(code, null, 1), this.#deps.options, this.#deps.clock());
   }

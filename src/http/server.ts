@@ -92,7 +92,7 @@ function assemble(options: ServeOptions, deps: ServerDeps, acts: ServedActs, cat
     verification,
     brake,
     metrics,
-    failed,
+    outage: new Outage(log, { down: 'requests fail and are answered 503', up: 'requests are answered again' }),
     access: new Access(options),
     openapi: JSON.stringify(openApiDocument(deps.version, options)),
     stopping: () => stopping,

@@ -21,15 +21,18 @@ export interface VerdictHeaders {
   readonly creditsAvailable?: number | null;
 }
 
+const UNSPEAKABLE = /[^\x20-\x7e]/;
+
 /**
  * The headers as lines, each ended as HTTP ends it. They are one text from the beginning, since every answer has all of them.
- * SECURITY: every value is ASCII without controls: names, ids and numbers are checked where they enter.
+ * SECURITY: every value is ASCII without controls, since names, ids and numbers are checked where they enter. A store that somebody
+ * else wrote into is no reason to split an answer in two: throws `RangeError` for any other.
  */
 export function headersOf(told: VerdictHeaders): string {
   return (
-    `X-Keyctl-Code: ${told.code}\r\nX-Keyctl-Status: ${String(told.status)}\r\nX-Keyctl-Account: ${told.account ?? ''}\r\n` +
-    `X-Keyctl-Key-Id: ${told.keyId ?? ''}\r\nX-Keyctl-Environment: ${told.environment ?? ''}\r\nX-Keyctl-Tier: ${told.tier ?? ''}\r\n` +
-    `X-Keyctl-Limited-By: ${told.limitedBy ?? ''}\r\nX-Keyctl-Debit-Id: ${told.debitId ?? ''}\r\nX-Request-Id: ${told.requestId ?? ''}\r\n` +
+    `X-Keyctl-Code: ${told.code}\r\nX-Keyctl-Status: ${String(told.status)}\r\nX-Keyctl-Account: ${text(told.account)}\r\n` +
+    `X-Keyctl-Key-Id: ${text(told.keyId)}\r\nX-Keyctl-Environment: ${text(told.environment)}\r\nX-Keyctl-Tier: ${text(told.tier)}\r\n` +
+    `X-Keyctl-Limited-By: ${told.limitedBy ?? ''}\r\nX-Keyctl-Debit-Id: ${told.debitId ?? ''}\r\nX-Request-Id: ${text(told.requestId)}\r\n` +
     `X-Credits-Consumed: ${String(told.creditsConsumed ?? 0)}\r\nX-Credits-Available: ${String(told.creditsAvailable ?? '')}\r\n` +
     'Cache-Control: no-store\r\n'
   );
@@ -52,6 +55,12 @@ export function verdictHeaders(verdict: Verdict, status: number, now: Instant): 
     creditsAvailable: credits?.remaining ?? null,
   });
   return headers + rateLimitFields(verdict, now) + (retryAfter === null ? '' : header('Retry-After', String(retryAfter)));
+}
+
+function text(value: string | null | undefined): string {
+  if (value === null || value === undefined) return '';
+  if (UNSPEAKABLE.test(value)) throw new RangeError('a value that no header can hold');
+  return value;
 }
 
 /** One header as a line. */

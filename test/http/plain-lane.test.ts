@@ -209,6 +209,17 @@ describe('a connection that is plain', () => {
     expect(served.logs.filter(({ level }) => level === 'error')).toEqual([]);
   });
 
+  test('hears 503, and nothing of it, when the store says what would split the answer in two', async () => {
+    await serve({
+      behind: (store) =>
+        replaced(store, { settle: async (all) => (await store.settle(all)).map((one) => ({ ...one, account: 'a\r\nX-Admin: b' })) }),
+    });
+    const { apiKey } = await served.key();
+    const answer = await atOnce(ask(apiKey));
+    expect(answer).toMatch(/^HTTP\/1\.1 503 /);
+    expect(answer).not.toContain('X-Admin');
+  });
+
   test('is closed when it is found idle too often running, and not while it goes on', async () => {
     await serve();
     const socket = new StuckSocket();

@@ -36,6 +36,19 @@ describe('liveness and readiness', () => {
     }
   });
 
+  test('are logged when they begin to fail and when they work again, not each time', async () => {
+    let broken = false;
+    const failed = (): Promise<never> => Promise.reject(new Error('no disk'));
+    await serve({ behind: (store) => replaced(store, { read: (act) => (broken ? failed() : store.read(act)) }) });
+    const ask = async (): Promise<number> => (await served.ask('/readyz')).status;
+    for (const down of [true, false, true]) {
+      broken = down;
+      for (let time = 0; time < 3; time += 1) expect(await ask()).toBe(down ? 503 : 200);
+    }
+    const told = served.logs.map(({ message }) => message).filter((message) => message.includes('requests'));
+    expect(told).toEqual(['requests fail and are answered 503', 'requests are answered again', 'requests fail and are answered 503']);
+  });
+
   test('differ when it does not, and what is logged of a failure is where it was, not what it said', async () => {
     await serve(FAILING);
     expect((await served.ask('/healthz')).status).toBe(200);
