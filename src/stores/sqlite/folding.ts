@@ -31,8 +31,12 @@ export class Folding {
   readonly rows: RunningRows;
   readonly #sql: Sql;
   readonly #uses = new Uses();
-  /** The uses, and those of the round, hold every debit that is not stored up to this one; null when that is not known. */
-  #counted: DebitNumber | null = null;
+  /** What the stored usage held when a debit of it was read. */
+  readonly #stored = new Map<Use, DebitNumber>();
+  /** The uses, and those of the round, hold every debit that is not stored up to this one. */
+  #counted: DebitNumber = 0;
+  /** That is the newest one, so that those that come next can be counted as they come. */
+  #upToDate = false;
   #folds = -1;
   /** What `#folds` was after the last fold of this connection, or when another's was last taken note of. */
   #ownFolds = -1;
@@ -68,7 +72,9 @@ export class Folding {
   #forgetCounts(): void {
     this.#uses.clear();
     this.#round = null;
-    this.#counted = null;
+    this.#stored.clear();
+    this.#counted = 0;
+    this.#upToDate = false;
   }
 
   /** Reads where the journal stands and brings the rows to it; to be called in every transaction, before anything else. */
@@ -86,55 +92,66 @@ export class Folding {
       this.#folds = state.folds;
     }
     this.#foldedThrough = state.foldedThrough;
+    if (!this.#upToDate) this.#counted = Math.max(this.#counted, state.foldedThrough);
     this.rows.follow(state, foldedByOthers);
-    if (this.#counted === null && state.foldedThrough >= state.newest) this.#counted = this.rows.seen;
+    this.#upToDate ||= this.#counted >= this.rows.seen;
   }
 
   /** Takes note of a debit that has just been settled, or that another process has. */
   count(debit: JournalEntry): void {
     if (this.#waiting === 0) this.#waitingSince = debit.at;
     this.#waiting += 1;
-    if (this.#counted === null || debit.number <= this.#counted) return;
+    if (!this.#upToDate || debit.number <= this.#counted) return;
     this.#uses.add(debit);
     this.#counted = debit.number;
   }
 
   /** Folds the next debits in their order, at most `limit`, and returns how many those were. Only after `follow`. */
   foldNext(limit: number): number {
-    const debits = this.#sql.rows<FoldedColumns>(
-      'SELECT number, at, account_ref, key_ref, service_ref, cost FROM debits WHERE number > ? ORDER BY number LIMIT ?',
-      ...[this.#foldedThrough, limit],
-    );
-    this.#waiting = debits.length < limit ? 0 : this.#waiting - debits.length;
-    const last = debits.at(-1);
-    if (last === undefined) return 0;
-    const accounts = new Set<Ref>();
-    const uses = new Uses();
-    const stored = new Map<Use, DebitNumber>();
-    for (const [number, at, accountRef, keyRef, serviceRef, cost] of debits) {
-      if (this.rows.unbooked.has(accountRef)) accounts.add(accountRef);
-      const use = uses.of({ at, accountRef, keyRef, serviceRef });
-      let through = stored.get(use);
-      if (through === undefined) stored.set(use, (through = storedThrough(this.#sql, use)));
-      if (number > through) uses.add({ number, at, accountRef, keyRef, serviceRef, cost });
-    }
-    for (const ref of accounts) this.rows.book(ref);
+    this.#forgetCounts();
+    this.#counted = this.#foldedThrough;
+    const { read, last } = this.#countNext(limit);
+    this.#waiting = read < limit ? 0 : this.#waiting - read;
+    if (read === 0) return 0;
+    const uses = this.#uses.sorted();
+    for (const { accountRef } of uses) if (this.rows.unbooked.has(accountRef)) this.rows.book(accountRef);
     writeUses(
       this.#sql,
-      uses.sorted().filter((use) => use.requests > 0),
+      uses.filter(({ requests }) => requests > 0),
     );
-    this.#moveTo(last[0]);
     this.#forgetCounts();
-    if (this.#foldedThrough >= this.rows.seen) this.#counted = this.rows.seen;
-    return debits.length;
+    this.#moveTo(last);
+    this.#counted = last;
+    this.#upToDate = last >= this.rows.seen;
+    return read;
+  }
+
+  /** Counts the next debits that are not yet counted, but for those that their usage holds already. */
+  #countNext(limit: number): { read: number; last: DebitNumber } {
+    const debits = this.#sql.rows<FoldedColumns>(
+      'SELECT number, at, account_ref, key_ref, service_ref, cost FROM debits WHERE number > ? ORDER BY number LIMIT ?',
+      ...[this.#counted, limit],
+    );
+    for (const [number, at, accountRef, keyRef, serviceRef, cost] of debits) {
+      const use = this.#uses.of({ at, accountRef, keyRef, serviceRef });
+      let through = this.#stored.get(use);
+      if (through === undefined) this.#stored.set(use, (through = storedThrough(this.#sql, use)));
+      if (number > through) this.#uses.add({ number, at, accountRef, keyRef, serviceRef, cost });
+      this.#counted = number;
+    }
+    this.#upToDate = this.#counted >= this.rows.seen;
+    return { read: debits.length, last: this.#counted };
   }
 
   /**
-   * Goes on with writing what this process has counted, about `rows` rows of either kind. Returns how many it wrote; fewer mean that
-   * whatever was waiting when the first of these calls was made is stored. Only after `follow`.
+   * Goes on with writing what this process has counted, about `rows` rows of either kind; first it counts what it has not. Returns how many
+   * it wrote or read; fewer than `rows` mean that whatever was waiting when the first of these calls was made is stored. Only after `follow`.
    */
   foldOn(rows: number): number {
-    if (this.#counted === null) return this.foldNext(DEBITS_PER_ROW * rows);
+    if (!this.#upToDate) {
+      this.#countNext(DEBITS_PER_ROW * rows);
+      return rows;
+    }
     const round = (this.#round ??= this.#begin());
     const { accounts, uses, through } = round;
     const until = round.done + rows;
@@ -152,8 +169,9 @@ export class Folding {
 
   #begin(): Round {
     const accounts = [...this.rows.unbooked].sort((one, other) => one - other);
-    const uses = this.#uses.sorted();
+    const uses = this.#uses.sorted().filter(({ requests }) => requests > 0);
     this.#uses.clear();
+    this.#stored.clear();
     this.#waiting = 0;
     return { through: this.rows.seen, accounts, uses, done: 0 };
   }
