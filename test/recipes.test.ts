@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { VERDICT_MESSAGE, VERDICT_STATUS } from '../src/domain/verdict.ts';
-import { headersOf } from '../src/http/verdict-headers.ts';
 import { page } from './markdown.ts';
+import { IDENTITY_HEADER_NAMES } from './verdict-header-names.ts';
 
 // What the recipes repeat of the program stays what the program says. The tests in system/ run them.
 
@@ -10,9 +10,6 @@ function mapOf(text: string, variable: string): Record<string, string> {
   const [, body = ''] = new RegExp(String.raw`^map \S+ \$${variable} \{\n(.*?)^\}`, 'ms').exec(text) ?? [];
   return Object.fromEntries([...body.matchAll(/^\s+(\S+)\s+"?(.*?)"?;$/gm)].map(([, name = '', value = '']) => [name, value]));
 }
-
-/** The headers about who asks and what it cost, as a verdict has them. */
-const IDENTITY = headersOf({ code: 'ok', status: 200 }).filter((name, place) => place % 2 === 0 && /^X-(Keyctl|Credits)-/.test(name));
 
 describe('recipes/nginx', () => {
   const http = page('recipes/nginx/keyctl.conf');
@@ -35,7 +32,7 @@ describe('recipes/nginx', () => {
   });
 
   test('takes every header that a verdict has from keyctl, and the client has none of them', () => {
-    for (const header of IDENTITY) {
+    for (const header of IDENTITY_HEADER_NAMES) {
       const variable = header.toLowerCase().replaceAll('-', '_');
       const captured = new RegExp(String.raw`^auth_request_set (\$\w+) \$upstream_http_${variable};$`, 'm').exec(location)?.[1];
       expect(captured).toBeDefined();
@@ -65,7 +62,8 @@ describe('recipes/caddy', () => {
   });
 
   test('tells the API every header about who asks, in the words of keyctl', () => {
-    for (const header of IDENTITY) expect(snippets).toContain(`request_header ${header} {http.reverse_proxy.header.${header}}\n`);
+    for (const header of IDENTITY_HEADER_NAMES)
+      expect(snippets).toContain(`request_header ${header} {http.reverse_proxy.header.${header}}\n`);
   });
 
   test('keeps the same out of both of its logs', () => {
@@ -81,7 +79,7 @@ describe('recipes/haproxy', () => {
   const lua = page('recipes/haproxy/keyctl.lua');
 
   test('tells the API every header about who asks, in the words of keyctl', () => {
-    for (const header of IDENTITY) {
+    for (const header of IDENTITY_HEADER_NAMES) {
       const name = header.toLowerCase();
       const variable = name === 'x-keyctl-code' ? 'keyctl_code' : `keyctl_${name.replaceAll('-', '_')}`;
       expect(config).toContain(`http-request set-header ${header} %[var(txn.${variable})] unless METH_OPTIONS\n`);

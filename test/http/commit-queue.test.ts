@@ -23,7 +23,7 @@ function request(requestId: string): Request {
 function queueOver(settle: (requests: readonly Request[]) => Promise<readonly Verdict[]>) {
   const batches: number[] = [];
   const failures: unknown[] = [];
-  const answers: (string | null)[] = [];
+  const answers: string[] = [];
   const queue = new CommitQueue({
     settle,
     stopwatch: () => 0,

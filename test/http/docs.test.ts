@@ -4,7 +4,7 @@ import { VERDICT_STATUS } from '../../src/domain/verdict.ts';
 import { PROBLEM_STATUS } from '../../src/http/problem.ts';
 import { ROUTES } from '../../src/http/routes.ts';
 import { question } from '../../src/http/schemas.ts';
-import { headersOf } from '../../src/http/verdict-headers.ts';
+import { VERDICT_HEADER_NAMES } from '../verdict-header-names.ts';
 
 const PAGE = readFileSync(new URL('../../docs/http.md', import.meta.url), 'utf8');
 
@@ -40,7 +40,7 @@ describe('docs/http.md', () => {
   });
 
   test('has every header of a verdict, in the order in which they are sent, and no other', () => {
-    const sent = [...headersOf({ code: 'ok', status: 200 }).matchAll(/^(.+?): /gm)].map(([, name = '']) => name);
+    const sent = VERDICT_HEADER_NAMES;
     expect([...table('header').map(([name]) => codeIn(name)), 'Cache-Control']).toEqual(sent);
     expect(PAGE).toContain('`Cache-Control: no-store`');
   });
