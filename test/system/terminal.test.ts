@@ -134,7 +134,7 @@ describe('keyctl disable on a terminal', () => {
       ['second', 0, 2],
     ] as const) {
       const screen = terminals.run(['delete', 'second'], { db });
-      await screen.shows(/second/);
+      await screen.shows(/Type second to delete it/);
       screen.types(word, 'Enter');
       expect(await screen.ended()).toMatchObject({ code });
       expect((await keys()).filter((key) => key['status'] !== 'deleted')).toHaveLength(left);
