@@ -143,7 +143,7 @@ export class SqliteCredits implements CreditWrites {
       this.#current.storing(accountRef, () => {
         rows.store(accountRef, { ...running, balance }, rows.seen);
       });
-      rows.announce();
+      rows.announce(accountRef);
     } else {
       // Not in the hot row: the archive takes it, and the next settle of that day fetches it from there.
       before = pastDay(this.#sql, accountRef, balance.day) ?? null;

@@ -17,7 +17,7 @@ type FoldedColumns = [number, Instant, Ref, Ref | null, Ref, number];
 
 /** A round begins when its first debit has waited for so long, or so many wait. */
 const MOST_WAITING_MS = 4_000;
-const MOST_WAITING = 50_000;
+const MOST_WAITING = 30_000;
 /** Where another connection has just folded, it is left to do so, unless it has not been heard of for this long. */
 const LEFT_TO_OTHERS_MS = 2_000;
 /** Where nobody has counted the debits, reading so many takes about as long as writing one row. */

@@ -1,6 +1,7 @@
 import { firstDebitNumber } from '../../domain/debit.ts';
 import type { Pruned, PruneLimits } from '../../domain/store.ts';
 import { startOfDay } from '../../domain/utc-day.ts';
+import { announceChange, MANY_ACCOUNTS } from './book-changes.ts';
 import type { Sql } from './sql.ts';
 
 interface Rule {
@@ -81,7 +82,7 @@ export function prune(sql: Sql, limits: PruneLimits, limit: number): Pruned {
     );
     left -= deleted;
     // No debit tells of it: whoever remembers such a row has to forget it.
-    if (deleted > 0 && rule.table === 'running_days') sql.run('UPDATE state SET books = books + 1');
+    if (deleted > 0 && rule.table === 'running_days') announceChange(sql, MANY_ACCOUNTS);
     return deleted;
   });
 }

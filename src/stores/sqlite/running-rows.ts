@@ -3,6 +3,7 @@ import type { Ref } from '../../domain/entities.ts';
 import type { ArrivalMicros } from '../../domain/rate-limit.ts';
 import type { RunningDay } from '../../domain/settle.ts';
 import { dayOf, type UtcDay } from '../../domain/utc-day.ts';
+import { announceChange, changedSince } from './book-changes.ts';
 import type { Sql } from './sql.ts';
 
 /** What the store's one row of state says about the rows that debits are folded into, and the newest debit. */
@@ -37,7 +38,7 @@ interface Row {
 }
 
 /** How many rows are remembered that are stored as well; one more, and they are forgotten, which is correct and only slower. */
-const MOST_REMEMBERED = 50_000;
+const MOST_REMEMBERED = 20_000;
 
 type JournalColumns = [number, number, Ref, Ref | null, Ref, number, number, number | null];
 
@@ -82,14 +83,18 @@ export class RunningRows {
   /** Brings the rows to what the transaction sees. `foldedByOthers`: rows that are remembered as lacking debits may have been stored. */
   follow(state: JournalState, foldedByOthers: boolean): void {
     const { books, foldedThrough, newest } = state;
+    const changed = changedSince(this.#sql, this.#books, books);
     // Debits that others have folded already may have been pruned: rows that lack them cannot be made up for.
-    if (books !== this.#books || foldedThrough > this.#seen) {
+    if (changed === null || foldedThrough > this.#seen) {
       this.#rows.clear();
       this.#unbooked.clear();
       this.#version += 1;
-      this.#books = books;
       this.#seen = foldedThrough;
-    } else if (foldedByOthers) this.#noteStored(foldedThrough);
+    } else {
+      if (foldedByOthers) this.#noteStored(foldedThrough);
+      for (const ref of changed) this.#readAgain(ref);
+    }
+    this.#books = books;
     if (newest > this.#seen) this.#add(newest);
     if (this.#rows.size - this.#unbooked.size > MOST_REMEMBERED) this.#forgetStored();
   }
@@ -108,11 +113,26 @@ export class RunningRows {
     for (const ref of this.#rows.keys()) if (!this.#unbooked.has(ref)) this.#rows.delete(ref);
   }
 
-  #add(newest: DebitNumber): void {
+  /** A row that was changed was stored with all debits of then; those after it are few. */
+  #readAgain(ref: Ref): void {
+    if (!this.#rows.delete(ref)) return;
+    const through = this.#read(ref)?.through ?? 0;
+    for (const debit of this.#debitsAfter(through, 'AND number <= ? AND account_ref = ?', this.#seen, ref)) this.#addDebit(debit);
+    this.#version += 1;
+  }
+
+  #debitsAfter(after: DebitNumber, more = '', ...values: number[]): JournalEntry[] {
     const columns = 'number, at, account_ref, key_ref, service_ref, cost, balance_after, arrival';
-    const after = this.#sql.rows<JournalColumns>(`SELECT ${columns} FROM debits WHERE number > ? ORDER BY number`, this.#seen);
-    for (const [number, at, accountRef, keyRef, serviceRef, cost, balanceAfter, arrival] of after) {
-      const debit = { number, at, accountRef, keyRef, serviceRef, cost, balanceAfter, arrival };
+    const text = `SELECT ${columns} FROM debits WHERE number > ? ${more} ORDER BY number`;
+    return this.#sql
+      .rows<JournalColumns>(text, after, ...values)
+      .map(([number, at, accountRef, keyRef, serviceRef, cost, balanceAfter, arrival]) => {
+        return { number, at, accountRef, keyRef, serviceRef, cost, balanceAfter, arrival };
+      });
+  }
+
+  #add(newest: DebitNumber): void {
+    for (const debit of this.#debitsAfter(this.#seen)) {
       this.#addDebit(debit);
       this.#counted(debit);
     }
@@ -183,9 +203,9 @@ export class RunningRows {
     this.book(accountRef);
   }
 
-  /** Tells every process that rows were changed which no debit tells of. */
-  announce(): void {
-    this.#sql.run('UPDATE state SET books = books + 1');
+  /** Tells every process that the row was changed as no debit tells. */
+  announce(accountRef: Ref): void {
+    announceChange(this.#sql, accountRef);
     this.#books += 1;
   }
 

@@ -15,7 +15,8 @@ export interface Migration {
  *
  * A settle only appends to debits, whose primary key is the time. They are the journal of running_days and usage_hours: `through` is
  * the last debit that a row holds, those of higher numbers are still to be added to it, and up to `folded_through` every row holds
- * every debit. `folds` counts what was added, `books` changes of running_days that follow from no debit.
+ * every debit. `folds` counts what was added, `books` the changes of running_days that follow from no debit; book_changes has the last of
+ * them, with the account, or 0 for many.
  */
 const FIRST = `
 CREATE TABLE schema_versions (
@@ -118,6 +119,7 @@ CREATE TABLE running_days (
   through INTEGER NOT NULL,
   CHECK (granted + adjusted - spent >= 0)
 ) STRICT;
+CREATE TABLE book_changes (version INTEGER PRIMARY KEY, account_ref INTEGER NOT NULL) STRICT;
 CREATE TABLE past_days (
   day INTEGER NOT NULL,
   account_ref INTEGER NOT NULL,

@@ -45,7 +45,7 @@ const ROWS_PER_DEBIT = 2;
 const INSERTS = [64, 16, 4, 1];
 
 /** How many keys and accounts are remembered; beyond it everything is read again, which is correct and only slower. */
-const MOST_CACHED = 50_000;
+const MOST_CACHED = 24_000;
 
 const INSERT_TEXTS = new Map(
   INSERTS.map((size) => [size, `INSERT INTO debits VALUES ${Array<string>(size).fill('(?, ?, ?, ?, ?, ?, ?, ?, NULL, ?)').join(', ')}`]),
@@ -158,7 +158,7 @@ export class SqliteSettling implements SettlingRows {
     }
     if (fromArchive) this.#sql.run('DELETE FROM past_days WHERE day = ? AND account_ref = ?', running.balance.day, accountRef);
     rows.store(accountRef, running, through);
-    if (cut) rows.announce();
+    if (cut) rows.announce(accountRef);
   }
 
   #appendDebits(debits: readonly NewDebit[]): void {
