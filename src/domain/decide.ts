@@ -152,13 +152,13 @@ function admission(request: Request, facts: Facts, now: Instant): Decision {
   const cost = priceOf(request, facts);
   const before = facts.balance;
   if (before === null) throw new RangeError('an admission needs a balance');
-  const balance = { ...before, spent: before.spent + cost };
+  const balance = { day: before.day, granted: before.granted, adjusted: before.adjusted, spent: before.spent + cost };
   const capSpent = facts.capSpent + cost;
   const arrival = request.fromShell ? null : (rateOf(facts, now)?.next ?? null);
   const after = { ...facts, balance, capSpent, arrival: arrival ?? facts.arrival };
   if (request.dryRun) return { verdict: describe('ok', request, facts, now), change: null };
   return {
-    verdict: { ...describe('ok', request, after, now), debitId: debitId(facts.nextDebit) },
+    verdict: describe('ok', request, after, now, debitId(facts.nextDebit)),
     change: { kind: 'debit', cost, balance, arrival, capSpent },
   };
 }
@@ -183,7 +183,7 @@ function denial(code: DenialCode, request: Request, facts: Facts, now: Instant):
   return { ...verdict, retryAfter: Math.ceil((rateOf(facts, now)?.waitMicros ?? 0) / 1_000_000) };
 }
 
-function describe(code: DenialCode | 'ok', request: Request, facts: Facts, now: Instant): Verdict {
+function describe(code: DenialCode | 'ok', request: Request, facts: Facts, now: Instant, debit: string | null = null): Verdict {
   const { key, account, service, limit } = facts;
   const allowance = allowanceLeft(facts);
   const rate = rateOf(facts, now);
@@ -213,7 +213,7 @@ function describe(code: DenialCode | 'ok', request: Request, facts: Facts, now: 
             resetsAt: now + Math.ceil(rate.refillMicros / 1_000),
           },
     retryAfter: null,
-    debitId: null,
+    debitId: debit,
     requestId: request.requestId,
     replayed: false,
   };

@@ -89,7 +89,10 @@ export function keyStatus(key: Pick<Key, 'deletedAt' | 'disabledAt' | 'expiresAt
 /** The latest entry not after the day. A history's first entry holds from the beginning of time, so there always is one. */
 function latest<Entry extends { from: UtcDay }>(history: readonly Entry[], day: UtcDay): Entry {
   let found = history[0];
-  for (const entry of history) if (entry.from <= day) found = entry;
+  for (let index = 1; index < history.length; index += 1) {
+    const entry = history[index];
+    if (entry !== undefined && entry.from <= day) found = entry;
+  }
   if (found === undefined) throw new RangeError('a history without entries');
   return found;
 }
