@@ -23,6 +23,7 @@ interface Answered {
 export class Metrics {
   readonly #registry = new Registry();
   readonly #answered = new Map<string, Answered>();
+  #latest: Answered = { labels: { code: '', service: '', tier: '' }, count: 0 };
   readonly #batchSize: Histogram;
   readonly #settleSeconds: Histogram;
   readonly #books: BookMetrics;
@@ -91,9 +92,15 @@ export class Metrics {
   }
 
   #counted(code: VerdictCode, service: string, tier: string): Answered {
+    // Most verdicts are like the one before.
+    const { labels } = this.#latest;
+    if (labels.code === code && labels.service === service && labels.tier === tier) return this.#latest;
     const identity = `${code} ${service} ${tier}`;
     const known = this.#answered.get(identity);
-    if (known !== undefined) return known;
+    if (known !== undefined) {
+      this.#latest = known;
+      return known;
+    }
     if (this.#answered.size >= MOST_LABEL_SETS && service !== OTHER) return this.#counted(code, OTHER, OTHER);
     const answered = { labels: { code, service, tier }, count: 0 };
     this.#answered.set(identity, answered);
