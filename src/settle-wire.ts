@@ -16,11 +16,19 @@ function line(text: string | null): string {
 
 const REQUEST_LINES = 8;
 
-/** The requests of a batch as a text of eight lines each. An empty line is null, save for the service. */
+/**
+ * The requests of a batch as a text of eight lines each. An empty line is null, save for the service.
+ * SECURITY: an empty environment is a demand that no key meets, and none at all admits every key; so its line tells them apart.
+ */
 export function packRequests(requests: readonly Request[]): string {
   let text = '';
   for (const { subject, service, environment, cost, ip, requestId, requestIdRule, dryRun, fromShell } of requests) {
-    text += subjectLine(subject) + line(service) + line(environment) + line(cost === null ? null : String(cost)) + line(ip);
+    text +=
+      subjectLine(subject) +
+      line(service) +
+      line(environment === null ? null : `=${environment}`) +
+      line(cost === null ? null : String(cost)) +
+      line(ip);
     text += line(requestId) + requestIdRule + END + (dryRun ? 'dry' : '') + (fromShell ? 'shell' : '') + END;
   }
   return text;
@@ -35,7 +43,7 @@ export function unpackRequests(text: string): Request[] {
     requests.push({
       subject: subjectIn(lines[place] ?? ''),
       service: lines[place + 1] ?? '',
-      environment: orNull(lines[place + 2]),
+      environment: orNull(lines[place + 2])?.slice(1) ?? null,
       cost: cost === null ? null : Number(cost),
       ip: orNull(lines[place + 4]),
       requestId: orNull(lines[place + 5]),

@@ -46,7 +46,8 @@ describe('a batch crosses between the threads unchanged', () => {
     const requests = variants(REQUEST, {
       subject: [{ kind: 'missing' }, { kind: 'malformed' }, { kind: 'key', ref: 7 }, { kind: 'account', ref: 1 }],
       service: ['', 'a-service.of_ours'],
-      environment: ['production'],
+      // The empty one is the demand that no key meets, and no demand is null: to mix them up would admit every key.
+      environment: ['production', ''],
       cost: [0, 1, 1_000_000_000],
       ip: ['203.0.113.9', '2001:db8::7'],
       requestId: ['x', '!~'.repeat(64)],

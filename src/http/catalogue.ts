@@ -1,4 +1,5 @@
 import type { Service } from '../domain/entities.ts';
+import { isName } from '../domain/names.ts';
 import type { Store } from '../domain/store.ts';
 
 /** What the server remembers of the store between two refreshes. No verdict of admission rests on it. */
@@ -23,15 +24,17 @@ export function readCatalogue(store: Store): Promise<Catalogue> {
   });
 }
 
-/** No key is for this environment, so that two demands which no key can meet at once are denied as any other mismatch. */
+/** No key is for this environment, so that demands which no key can meet are denied as any other mismatch. */
 const NO_ENVIRONMENT = '';
 
 /**
  * The one environment to insist on when the server and the question may each name one, by name or code; null for any.
- * An unknown name passes through: no key has it.
+ * A name that is unknown here passes through, since it may be new; what cannot be a name is the one of no key.
  */
 export function insistedEnvironment(catalogue: Catalogue, server: string | null, question: string | null): string | null {
-  const [ours, theirs] = [server, question].map((text) => (text === null ? null : (catalogue.environments.get(text) ?? text)));
+  const [ours, theirs] = [server, question].map((text) =>
+    text === null ? null : (catalogue.environments.get(text) ?? (isName(text) ? text : NO_ENVIRONMENT)),
+  );
   if (ours !== null && ours !== undefined && theirs !== null && theirs !== undefined && ours !== theirs) return NO_ENVIRONMENT;
   return ours ?? theirs ?? null;
 }

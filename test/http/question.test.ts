@@ -1,5 +1,7 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
+import type { Store } from '../../src/domain/store.ts';
 import { verdict as verdictSchema, problem } from '../../src/http/schemas.ts';
+import { packRequests, unpackRequests } from '../../src/settle-wire.ts';
 import { Served, createAccount, createService, json, replaced, type Answer, type ServedOptions } from './served.ts';
 
 let served: Served;
@@ -89,6 +91,18 @@ describe('a well-formed question', () => {
     for (const environment of ['production', 'prod', 'nonsense', '']) {
       expect(verdictOf(await served.question({ apiKey, environment }))).toMatchObject({ code: 'environment_mismatch', status: 403 });
     }
+  });
+
+  test("means the same to the store's own thread, and what cannot be an environment's name fails nobody else", async () => {
+    const across = (store: Store): Store => replaced(store, { settle: (all) => store.settle(unpackRequests(packRequests(all))) });
+    await serve({ environment: 'production', behind: across });
+    const { apiKey } = await served.key();
+    for (const environment of ['dev', 'nonsense', '', 'a\nb', '\n'])
+      expect(verdictOf(await served.question({ apiKey, environment }))).toMatchObject({ code: 'environment_mismatch', status: 403 });
+    const other = await served.key({ environment: 'development' });
+    expect(verdictOf(await served.question({ apiKey: other.apiKey, environment: 'dev' }))).toMatchObject({ code: 'environment_mismatch' });
+    expect(verdictOf(await served.question({ apiKey, environment: 'prod' }))).toMatchObject({ code: 'ok' });
+    expect(await served.debits()).toHaveLength(1);
   });
 
   test('knows the code of an environment that was added while the server runs', async () => {
