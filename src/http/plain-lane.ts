@@ -7,7 +7,7 @@ import { readPlainRequest } from './plain-request.ts';
 import type { RequestHead } from './request-headers.ts';
 import { serviceInPath } from './request-target.ts';
 
-/** How long a stopping server waits for the first byte of a connection that it has accepted. */
+/** How long a stopping server waits for the first byte of a connection that it has accepted, and for the end of one that it has ended. */
 const SILENT_AT_STOP_MS = 250;
 
 export interface PlainLaneDeps {
@@ -107,7 +107,8 @@ class PlainConnection {
     this.#ended();
   };
   readonly #timedOut = (): void => {
-    this.closeIfIdle();
+    // The clock starts anew when what is still to be sent has left.
+    if (!this.#busy && this.#socket.writableLength === 0) this.#socket.destroy();
   };
   readonly #drained = (): void => {
     this.#socket.resume();
@@ -119,8 +120,10 @@ class PlainConnection {
   #spoken = false;
   #sweeps = 0;
   #endOfInput = false;
-  /** Bytes that came while a request was under way: they wait for its answer, and then for Node's parser. */
-  #early: Buffer[] = [];
+  /** Bytes came while a request was under way: they wait, in the socket, for its answer, and then for Node's parser. */
+  #early = false;
+  /** The last answer has been given: what is said after it is not heard, as nobody could be told what became of it. */
+  #sealed = false;
 
   constructor(socket: Socket, deps: ConnectionDeps) {
     this.#socket = socket;
@@ -135,10 +138,6 @@ class PlainConnection {
     socket.on('close', deps.closed);
   }
 
-  closeIfIdle(): void {
-    if (!this.#busy) this.#socket.destroy();
-  }
-
   /** Closes the connection if this is more than the `most`th time running that it is found idle. */
   sweep(most: number): void {
     if (!this.#spoken || this.#busy) return;
@@ -146,10 +145,16 @@ class PlainConnection {
     if (this.#sweeps > most) this.#socket.destroy();
   }
 
-  /** Who has connected and not yet spoken is about to: ended at once, its request would be lost although somebody else could take it. */
+  /**
+   * Who has connected and not yet spoken is about to: ended at once, its request would be lost although somebody else could take it.
+   * An answer that its client has not taken yet is one that it was charged for.
+   */
   closeForStop(): void {
-    if (this.#spoken) this.closeIfIdle();
-    else this.#socket.setTimeout(Math.min(SILENT_AT_STOP_MS, this.#deps.firstByteMs));
+    if (this.#sealed) return;
+    if (!this.#spoken) this.#socket.setTimeout(Math.min(SILENT_AT_STOP_MS, this.#deps.firstByteMs));
+    else if (this.#busy) return;
+    else if (this.#socket.writableLength > 0) this.#seal();
+    else this.#socket.destroy();
   }
 
   destroy(): void {
@@ -157,15 +162,20 @@ class PlainConnection {
   }
 
   #heard(bytes: Buffer): void {
+    if (this.#sealed) return;
     if (this.#busy) {
-      this.#early.push(bytes);
+      // Back into the socket, where they stand before what follows them, the end of input included.
+      this.#early = true;
       this.#socket.pause();
+      this.#socket.unshift(bytes);
       return;
     }
     const head = readPlainRequest(bytes, this.#peerIp);
     const service = head === null ? null : serviceInPath(head.target.path);
     if (head === null || service === null) {
-      this.#handOver([bytes]);
+      this.#socket.pause();
+      this.#socket.unshift(bytes);
+      this.#handOver();
       return;
     }
     if (!this.#spoken) {
@@ -182,16 +192,21 @@ class PlainConnection {
 
   #answer(head: RequestHead, status: number, headers: string, body: string): void {
     const socket = this.#socket;
-    const last = this.#endOfInput || (this.#deps.stopping() && this.#early.length === 0);
-    const bytes = answerBytes(head, status, headers, body, this.#deps.tail.text(last));
     this.#busy = false;
-    if (last) {
-      socket.end(bytes, 'latin1');
-      return;
-    }
-    const flowing = socket.write(bytes, 'latin1');
-    if (this.#early.length > 0) this.#handOver(this.#early);
+    if (socket.destroyed) return;
+    const last = this.#endOfInput || (this.#deps.stopping() && !this.#early);
+    const flowing = socket.write(answerBytes(head, status, headers, body, this.#deps.tail.text(last)), 'latin1');
+    if (last) this.#seal();
+    else if (this.#early) this.#handOver();
     else if (!flowing) socket.pause();
+  }
+
+  /** Ends the connection with what has been written, and soon, whether or not the client ends it too. */
+  #seal(): void {
+    this.#sealed = true;
+    this.#socket.end();
+    this.#socket.resume();
+    if (this.#deps.stopping()) this.#socket.setTimeout(SILENT_AT_STOP_MS);
   }
 
   /** The client has said all that it will, and may still listen. */
@@ -200,7 +215,8 @@ class PlainConnection {
     if (!this.#busy) this.#socket.end();
   }
 
-  #handOver(bytes: readonly Buffer[]): void {
+  /** The socket is paused, and holds the bytes that Node's parser begins with. */
+  #handOver(): void {
     const socket = this.#socket;
     socket.off('data', this.#hear);
     socket.off('end', this.#end);
@@ -209,8 +225,6 @@ class PlainConnection {
     socket.off('error', this.#broken);
     socket.off('close', this.#deps.closed);
     socket.setTimeout(0);
-    socket.pause();
-    socket.unshift(Buffer.concat(bytes));
     this.#deps.handOver();
     socket.resume();
   }
