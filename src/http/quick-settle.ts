@@ -5,8 +5,11 @@ import type { Verdict } from '../domain/verdict.ts';
 /** A batch that took longer than this here held up everything else that the loop has to do. One may be chance; two running are a slow disk. */
 const SLOW_MS = 10;
 const SLOW_RUNNING = 2;
-/** How long the other thread has all of it then, before the next look at how quick it has become. */
-const REST_MS = 1_000;
+/**
+ * How long the other thread has all of it then, before the next look at how quick it has become. Not longer: the connection of this thread
+ * then reads what the other has debited, and after a second of that it was slow for this alone, again and again.
+ */
+const REST_MS = 250;
 
 type Settle = (requests: readonly Request[]) => Promise<readonly Verdict[]>;
 
