@@ -55,7 +55,8 @@ function fieldsOf(text: string, from: number): string[] | null {
     if (name.length === 4 && name.toLowerCase() === 'host') hosts += 1;
     if (FRAMING_LENGTHS.has(name.length)) {
       const allowed = FRAMING.get(name.toLowerCase());
-      if (allowed !== undefined && value.toLowerCase() !== allowed) return null;
+      // Node's parser takes no tab after a length.
+      if (allowed !== undefined && (value.toLowerCase() !== allowed || text.charAt(end - 1) === '\t')) return null;
       if (allowed === '0') lengths += 1;
     }
     fields.push(name, value);

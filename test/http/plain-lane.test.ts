@@ -78,6 +78,7 @@ const FIELDS = [
   ...[
     'Content-Length: 0',
     'Content-Length:\t0 ',
+    'Content-Length: 0\t',
     'Upgrade: websocket',
     'TE: trailers',
     'Expect: nothing',

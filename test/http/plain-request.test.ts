@@ -59,6 +59,8 @@ describe("what is left to Node's parser", () => {
     ['a body', [FIRST, HOST, 'Content-Length: 1']],
     ['a length that is no number', [FIRST, HOST, 'Content-Length: 0x0']],
     ['a length with a sign', [FIRST, HOST, 'Content-Length: +0']],
+    ['a length with a tab behind it', [FIRST, HOST, 'Content-Length: 0\t']],
+    ['a length with a blank and a tab behind it', [FIRST, HOST, 'Content-Length: 0 \t']],
     ['two lengths', [FIRST, HOST, 'Content-Length: 0', 'content-length: 0']],
     ['chunks', [FIRST, HOST, 'Transfer-Encoding: chunked']],
     ['any transfer coding', [FIRST, HOST, 'transfer-encoding: identity']],
