@@ -1,4 +1,4 @@
-import { closeSync, openSync, realpathSync, statSync, unlinkSync } from 'node:fs';
+import { closeSync, existsSync, openSync, realpathSync, unlinkSync } from 'node:fs';
 import { KeyctlError } from '../../domain/error.ts';
 import { errorCode, type Sqlite } from './database.ts';
 
@@ -81,7 +81,7 @@ export class WriteTurn {
   }
 
   #asked(): boolean {
-    return this.#sign !== null && statSync(this.#sign, { throwIfNoEntry: false }) !== undefined;
+    return this.#sign !== null && existsSync(this.#sign);
   }
 
   #ask(): void {
