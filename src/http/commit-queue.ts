@@ -73,7 +73,12 @@ export class CommitQueue {
     // Who waited all the while that the store was held has waited as long as anybody should.
     if (verdicts === 'busy') batch.push(...this.#waiting.splice(0, alreadyWaiting));
     batch.forEach(({ request, answer }, place) => {
-      answer((verdicts === 'busy' ? undefined : verdicts[place]) ?? unavailable(request));
+      try {
+        answer((verdicts === 'busy' ? undefined : verdicts[place]) ?? unavailable(request));
+      } catch (error) {
+        // One answer that cannot be given is no reason to leave the others waiting.
+        this.#deps.events.failed(error);
+      }
     });
     if (this.#waiting.length > 0) {
       setImmediate(() => void this.#run());

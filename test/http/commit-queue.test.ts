@@ -161,4 +161,17 @@ describe('a store that cannot settle', () => {
     await queue.idle();
     expect(answers.filter((answer) => answer.startsWith('ok'))).toHaveLength(88);
   });
+
+  test('is no worse than an answer that throws: the others of the batch, and those after it, are answered', async () => {
+    const { queue, failures, answers, submit } = queueOver(admitAll);
+    queue.submit(request('breaks'), () => {
+      throw new Error('no socket');
+    });
+    submit('same batch');
+    await queue.idle();
+    submit('next batch');
+    await queue.idle();
+    expect(answers).toEqual(['ok same batch', 'ok next batch']);
+    expect(failures).toHaveLength(1);
+  });
 });
