@@ -1,7 +1,11 @@
 import { setTimeout } from 'node:timers/promises';
 
-/** Rests this many times as long as the step before it held the lock. */
-const REST_FACTOR = 2;
+/** Rests this many times as long as the step before it held the lock, alone and while somebody else writes. */
+const REST_FACTOR = 1;
+const REST_FACTOR_BESIDE = 9;
+/** A lock that took longer to come was somebody else's. Who met another writer in one of this many steps is not alone. */
+const WAITED_MS = 1;
+const STEPS_BESIDE = 50;
 const LEAST_REST_MS = 1;
 /** How long a step should work under the lock, or as long as its commit takes if that is longer, as it is on a slow disk. */
 const WORK_MS = 2;
@@ -47,10 +51,13 @@ const PACING: Pacing = { stopwatch: () => performance.now(), rest: (ms) => setTi
 /** Steps that rest in between and that are as large as the machine does in a few milliseconds; `tell` is left out where nobody watches. */
 export function restingSteps(tell: (progress: Progress) => void = () => undefined, { stopwatch, rest } = PACING): Steps {
   let portion = LEAST_PORTION;
+  let besideUntil = 0;
+  let steps = 0;
   return {
     tell,
     run: async (step) => {
-      let [begun, worked] = [stopwatch(), 0];
+      const asked = stopwatch();
+      let [begun, worked] = [asked, 0];
       const result = await step({
         portion,
         work: async (act) => {
@@ -64,7 +71,9 @@ export function restingSteps(tell: (progress: Progress) => void = () => undefine
       const held = stopwatch() - begun;
       const aim = Math.min(MOST_WORK_MS, Math.max(WORK_MS, held - worked));
       portion = Math.min(MOST_PORTION, Math.max(LEAST_PORTION, portion * Math.min(GROWTH, aim / Math.max(worked, 0.01))));
-      await rest(Math.max(LEAST_REST_MS, REST_FACTOR * held));
+      steps += 1;
+      if (begun - asked > WAITED_MS) besideUntil = steps + STEPS_BESIDE;
+      await rest(Math.max(LEAST_REST_MS, held * (steps < besideUntil ? REST_FACTOR_BESIDE : REST_FACTOR)));
       return result;
     },
   };

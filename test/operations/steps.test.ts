@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { restingSteps } from '../../src/operations/steps.ts';
 
 /** A machine on which a step works for `ms(portion)` after waiting for the lock, and commits in `commit`. */
-function machine(waited: number, ms: (portion: number) => number, commit = 1) {
+function machine(waited: number | (() => number), ms: (portion: number) => number, commit = 1) {
   let now = 0;
   const rests: number[] = [];
   const portions: number[] = [];
@@ -14,7 +14,7 @@ function machine(waited: number, ms: (portion: number) => number, commit = 1) {
   const run = () =>
     steps.run(async (stint) => {
       portions.push(stint.portion);
-      now += waited;
+      now += typeof waited === 'number' ? waited : waited();
       const result = await stint.work(async () => {
         now += ms(stint.portion);
         return 'done';
@@ -42,7 +42,22 @@ describe('the pace of steps beside a running server', () => {
     const { run, rests, portions } = machine(150, (portion) => portion * 8);
     for (let turn = 0; turn < 30; turn += 1) await run();
     expect(portions.at(-1)).toBeCloseTo(1 / 4);
-    expect(rests.at(-1)).toBeCloseTo(2 * (2 + 1));
+    expect(rests.at(-1)).toBeCloseTo(9 * (2 + 1));
+  });
+
+  test('rests as long as it worked when it is alone, and nine times as long until it has met no other writer for fifty steps', async () => {
+    let waits = 0;
+    const { run, rests } = machine(
+      () => waits,
+      () => 2,
+    );
+    await run();
+    expect(rests).toEqual([3]);
+    waits = 1.5;
+    await run();
+    waits = 1;
+    for (let turn = 0; turn < 60; turn += 1) await run();
+    expect(rests.slice(1)).toEqual([...Array.from({ length: 50 }, () => 27), ...Array.from({ length: 11 }, () => 3)]);
   });
 
   test('a disk that commits slowly gets larger steps, since each of them holds the lock that long anyhow', async () => {
