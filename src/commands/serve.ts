@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises';
 import { KeyctlError } from '../domain/error.ts';
 import type { Logger } from '../http/options.ts';
 import type { Output } from '../terminal/output.ts';
@@ -45,7 +46,12 @@ export const command: CommandModule = {
       import('../http/server.ts'),
       import('../http/quick-settle.ts'),
     ]);
-    const settle = quickSettle({ here: (requests) => near.settle(requests), there: acts.settle, stopwatch: () => performance.now() });
+    const settle = quickSettle({
+      here: (requests) => near.settle(requests),
+      there: acts.settle,
+      stopwatch: () => performance.now(),
+      pause: (ms) => setTimeout(ms),
+    });
     const { clock, version, env } = call.context;
     const notify = notifier(variables.notifySocket, env['PATH'], log);
     const stopRequested = call.context.stopRequested();

@@ -8,7 +8,7 @@ const BATCH: readonly Request[] = [];
 
 /** Two ways to settle, of which the first takes as long, and fails, as the test says. */
 function ways() {
-  const script = { now: 0, takes: 0, fails: null as Error | null };
+  const script = { now: 0, takes: 0, fails: null as Error | null, paused: () => undefined as void };
   const went: string[] = [];
   const verdicts: readonly Verdict[] = [anonymousVerdict('invalid_api_key', null)];
   const settle = quickSettle({
@@ -24,6 +24,10 @@ function ways() {
       return verdicts;
     },
     stopwatch: () => script.now,
+    pause: async (ms) => {
+      script.now += ms;
+      script.paused();
+    },
   });
   const ask = async (): Promise<string | undefined> => {
     expect(await settle(BATCH)).toBe(verdicts);
@@ -56,13 +60,25 @@ describe('a batch is settled', () => {
     expect(await take(1)).toBe('here');
   });
 
-  test('there when somebody else holds the store, at no cost for the next', async () => {
+  test('there when somebody else holds the store for long, at no cost for the next', async () => {
     const { script, went, ask } = ways();
     script.fails = new KeyctlError('store_busy', 'busy');
     expect(await ask()).toBe('there');
-    expect(went).toEqual(['here', 'there']);
+    expect(went).toEqual([...Array.from({ length: 10 }, () => 'here'), 'there']);
     script.fails = null;
     expect(await ask()).toBe('here');
+  });
+
+  test('here, a moment later, when somebody else holds the store for a moment', async () => {
+    const { script, went, ask } = ways();
+    script.fails = new KeyctlError('store_busy', 'busy');
+    let pauses = 0;
+    script.paused = () => {
+      pauses += 1;
+      if (pauses === 3) script.fails = null;
+    };
+    expect(await ask()).toBe('here');
+    expect(went).toEqual(['here', 'here', 'here', 'here']);
   });
 
   test('once: whatever else went wrong here may have been committed', async () => {
