@@ -8,7 +8,7 @@ const BATCH: readonly Request[] = [];
 
 /** Two ways to settle, of which the first takes as long, and fails, as the test says. */
 function ways() {
-  const script = { now: 0, takes: 0, fails: null as Error | null, paused: () => undefined as void };
+  const script = { now: 0, takes: 0, fails: null as Error | null, paused: (): void => undefined };
   const went: string[] = [];
   const verdicts: readonly Verdict[] = [anonymousVerdict('invalid_api_key', null)];
   const settle = quickSettle({
