@@ -12,7 +12,7 @@ const SLOW_RUNNING = 2;
 const REST_MS = 250;
 
 /** How often it is asked again whether a store that somebody holds is free, and after how long: most hold it for two or three milliseconds. */
-const MOST_ASKS = 10;
+const MOST_ASKS = 50;
 const ASK_AGAIN_MS = 1;
 
 type Settle = (requests: readonly Request[]) => Promise<readonly Verdict[]>;

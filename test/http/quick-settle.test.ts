@@ -64,7 +64,7 @@ describe('a batch is settled', () => {
     const { script, went, ask } = ways();
     script.fails = new KeyctlError('store_busy', 'busy');
     expect(await ask()).toBe('there');
-    expect(went).toEqual([...Array.from({ length: 10 }, () => 'here'), 'there']);
+    expect(went).toEqual([...Array.from({ length: 50 }, () => 'here'), 'there']);
     script.fails = null;
     expect(await ask()).toBe('here');
   });
