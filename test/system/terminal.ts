@@ -98,6 +98,12 @@ export class Terminals {
   }
 
   async close(): Promise<void> {
+    try {
+      // Whichever server has the socket: a client that comes before ours listens starts one of its own, which outlives the tests.
+      this.#tmux('kill-server');
+    } catch {
+      // None has it.
+    }
     await this.#server.stop();
   }
 
