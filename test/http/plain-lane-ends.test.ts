@@ -1,10 +1,10 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { Server } from 'node:http';
-import { Socket } from 'node:net';
 import type { Store } from '../../src/domain/store.ts';
 import type { Exchange } from '../../src/http/exchange.ts';
 import { PlainLane } from '../../src/http/plain-lane.ts';
 import { Served, gate, replaced, settled, type ServedOptions } from './served.ts';
+import { SlowSocket } from './slow-socket.ts';
 
 // How connections of the plain lane end: nothing is charged that cannot be answered, and nothing is left behind.
 
@@ -134,25 +134,3 @@ describe('a plain connection', () => {
     server.emit('close');
   });
 });
-
-/** A socket whose other end reads when the test says so. */
-class SlowSocket extends Socket {
-  letGo: () => void = () => undefined;
-
-  constructor() {
-    super({ allowHalfOpen: true });
-    Object.assign(this, { connecting: false });
-  }
-
-  override _read(): void {
-    // What the test pushes is all that there is.
-  }
-
-  override _write(_: unknown, __: unknown, done: () => void): void {
-    this.letGo = done;
-  }
-
-  override _final(done: () => void): void {
-    done();
-  }
-}

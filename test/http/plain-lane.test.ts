@@ -1,10 +1,10 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { Server } from 'node:http';
-import { Socket } from 'node:net';
 import { PlainLane } from '../../src/http/plain-lane.ts';
 import type { Store } from '../../src/domain/store.ts';
 import { Served, gate, replaced, settled, type ServedOptions, type Wire } from './served.ts';
+import { SlowSocket } from './slow-socket.ts';
 
 // Plain requests have a way of their own. One whose first byte comes alone goes by Node's server: both ways must say the same.
 
@@ -223,7 +223,7 @@ describe('a connection that is plain', () => {
 
   test('is closed when it is found idle too often running, and not while it goes on', async () => {
     await serve();
-    const socket = new StuckSocket();
+    const socket = new SlowSocket();
     const server = new Server();
     const answers: (() => void)[] = [];
     new PlainLane({
@@ -255,7 +255,7 @@ describe('a connection that is plain', () => {
 
   test('stops reading from a client that does not read, until it does', async () => {
     await serve();
-    const socket = new StuckSocket();
+    const socket = new SlowSocket();
     const server = new Server();
     const lane = new PlainLane({
       server,
@@ -278,23 +278,3 @@ describe('a connection that is plain', () => {
     lane.closeAll();
   });
 });
-
-/** A socket that is full as soon as anything is written, until it is let go. */
-class StuckSocket extends Socket {
-  written = 0;
-  letGo: () => void = () => undefined;
-
-  constructor() {
-    super({ allowHalfOpen: true });
-    Object.assign(this, { connecting: false });
-  }
-
-  override _read(): void {
-    // What the test pushes is all that there is.
-  }
-
-  override _write(_: unknown, __: unknown, done: () => void): void {
-    this.written += 1;
-    this.letGo = done;
-  }
-}
