@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { Server } from 'node:http';
+import type { Socket } from 'node:net';
 import type { Store } from '../../src/domain/store.ts';
 import type { Exchange } from '../../src/http/exchange.ts';
 import { PlainLane } from '../../src/http/plain-lane.ts';
