@@ -57,11 +57,20 @@ export interface Outcome {
 
 export const BINARY = fileURLToPath(new URL('../bin/keyctl.js', import.meta.url));
 
+export interface ProcessOptions {
+  readonly db: string;
+  readonly stdin?: string;
+  readonly env?: Readonly<Record<string, string>>;
+  /** A program and its arguments that starts keyctl and ends as it does. */
+  readonly under?: readonly string[];
+}
+
 /** Runs the built binary as a process of its own, with a store of the caller's, no terminal, and stdin from a text. */
-export function keyctl(args: readonly string[], options: { db: string; stdin?: string; env?: Record<string, string> }): Promise<Outcome> {
+export function keyctl(args: readonly string[], options: ProcessOptions): Promise<Outcome> {
   return new Promise((resolve, reject) => {
     const env = { PATH: process.env['PATH'] ?? '', HOME: tmpdir(), KEYCTL_DB: options.db, ...options.env };
-    const child = spawn(process.execPath, [BINARY, ...args], { env, stdio: 'pipe' });
+    const [program = process.execPath, ...words] = [...(options.under ?? []), process.execPath, BINARY, ...args];
+    const child = spawn(program, words, { env, stdio: 'pipe' });
     let stdout = '';
     let stderr = '';
     child.stdout.on('data', (chunk) => (stdout += String(chunk)));

@@ -15,6 +15,7 @@ const PACKAGE_OF = {
   'systemd-notify': 'systemd',
   'systemd-socket-activate': 'systemd',
   prlimit: 'util-linux',
+  strace: 'strace',
 } as const;
 
 export type Program = keyof typeof PACKAGE_OF;
