@@ -17,6 +17,8 @@ let opened: { path: string; clock: TestClock; cleanUp: () => Promise<void> };
 beforeAll(async () => {
   opened = await temporaryStore('2026-11-22T12:00:00.000Z');
   for (const argv of [
+    ['create', '--name', 'old'],
+    ['rotate', 'old', '--grace', '1h'],
     ['create', '--name', 'prod'],
     ['charge', '--key', 'prod'],
     ['verify', '--charge'],

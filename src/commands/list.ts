@@ -103,5 +103,13 @@ function columns(now: Instant): readonly Column<KeyView>[] {
     { header: 'TODAY', align: 'right', person: (key) => grouped(key.today.credits), script: (key) => String(key.today.credits) },
     { header: 'LAST USED', person: (key) => relative(key.lastUsedAt, now), script: (key) => isoOrNothing(key.lastUsedAt) },
     { header: 'EXPIRES', person: (key) => relative(key.expiresAt, now), script: (key) => isoOrNothing(key.expiresAt) },
+    { header: 'IN GRACE', whenFilled: true, person: remainingTraffic, script: ({ grace }) => String(grace?.requestsLast24Hours ?? '') },
   ];
+}
+
+/** Who still comes with a key that was replaced; once it is over, who is still turned away. */
+function remainingTraffic({ grace, status }: KeyView): string {
+  if (grace === null) return '';
+  if (status === 'active') return `${grouped(grace.requestsLast24Hours)} in 24 h`;
+  return grace.deniedLast24Hours === 0 ? 'over' : `${grouped(grace.deniedLast24Hours)} denied in 24 h`;
 }

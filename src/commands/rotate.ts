@@ -46,5 +46,6 @@ function readGrace(text: string | undefined): number {
 
 function fateOf(old: KeyView): string {
   if (old.disabledAt !== null) return `The old key is now ${called(old)} and is disabled.`;
-  return `The old key is now ${called(old)} and goes on until ${old.expiresAt === null ? 'ever' : formatInstant(old.expiresAt)}.`;
+  const end = old.expiresAt === null ? 'ever' : formatInstant(old.expiresAt);
+  return `The old key is now ${called(old)} and goes on until ${end}. Who still comes with it: keyctl view ${old.id}`;
 }

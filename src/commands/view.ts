@@ -61,21 +61,38 @@ function traffic({ key, tier, balance, capSpent, now }: KeyDetails): Lines {
   ];
 }
 
-function rotation({ key, rotatedFrom, rotatedTo, now }: KeyDetails): Lines {
+function rotation({ key, rotatedFrom, rotatedTo, predecessors, now }: KeyDetails): Lines {
   return [
     ...line('Replaced by', rotatedTo === null ? null : `${fullName(rotatedTo)} (${rotatedTo.id})`),
-    ...line('In its grace', rotatedTo === null ? null : grace(key, now)),
+    ...line('In its grace', key.status === 'active' ? grace(key, now) : null),
+    ...line('Still denied', key.status === 'active' ? null : stillDenied(key)),
     ...line('Replaces', rotatedFrom === null ? null : `${fullName(rotatedFrom)} (${rotatedFrom.id}), ${rotatedFrom.status}`),
-    ...line('Its grace', rotatedFrom === null ? null : grace(rotatedFrom, now)),
+    ...line('Its grace', rotatedFrom?.status === 'active' ? grace(rotatedFrom, now) : null),
+    ...predecessors
+      .filter(({ id }) => id !== rotatedFrom?.id)
+      .map((older): [string, string] => ['In grace too', `${fullName(older)} (${older.id}), ${grace(older, now) ?? ''}`]),
+    ...line('Still denied', rotatedFrom === null || rotatedFrom.status === 'active' ? null : stillDenied(rotatedFrom)),
   ];
 }
 
 /** Who still comes with the old key is what its operator wants to know before it ends. */
 function grace(old: KeyView, now: Instant): string | null {
-  if (old.status !== 'active') return null;
+  if (old.grace === null) return null;
+  const { requestsLastHour, requestsLast24Hours } = old.grace;
   const until = old.expiresAt === null ? 'without end' : `until ${when(old.expiresAt, now)}`;
   const last = old.lastUsedAt === null ? 'never used' : `last used ${relative(old.lastUsedAt, now)}`;
-  return `${until}; still ${grouped(old.today.requests)} requests today, ${last}`;
+  if (requestsLast24Hours === 0) return `${until}; nobody came with it for 24 hours, ${last}`;
+  return `${until}; still ${requests(requestsLastHour)} in the last hour, ${grouped(requestsLast24Hours)} in 24 hours, ${last}`;
+}
+
+/** After the grace only the denials tell who has not changed over. */
+function stillDenied({ grace: traffic }: KeyView): string | null {
+  if (traffic === null || traffic.deniedLast24Hours === 0) return null;
+  return `the old key: ${requests(traffic.deniedLastHour)} in the last hour, ${grouped(traffic.deniedLast24Hours)} in 24 hours`;
+}
+
+function requests(count: number): string {
+  return count === 1 ? '1 request' : `${grouped(count)} requests`;
 }
 
 function line(label: string, value: string | null): Lines {

@@ -1,6 +1,6 @@
 import type { DebitNumber } from './debit.ts';
 import type { Ref } from './entities.ts';
-import type { Instant, UtcDay } from './utc-day.ts';
+import type { Instant, UtcDay, UtcHour } from './utc-day.ts';
 import type { DenialCode } from './verdict.ts';
 
 // The part of the store's port that tells what was asked: debits, denials, and the usage that sums them up.
@@ -101,6 +101,15 @@ export interface UsageSum {
   readonly denied: Readonly<Partial<Record<DenialCode, number>>>;
 }
 
+/** What a key did in one UTC hour. */
+export interface KeyHour {
+  readonly keyRef: Ref;
+  readonly hour: UtcHour;
+  /** Those admitted. */
+  readonly requests: number;
+  readonly denied: number;
+}
+
 export interface UsageRows {
   /** Sums of folded usage, of the debits past the cursor, and of denials. Ascending by bucket; buckets without traffic are left out. */
   sums(query: UsageQuery): Promise<readonly UsageSum[]>;
@@ -109,6 +118,8 @@ export interface UsageRows {
     keyRefs: readonly Ref[],
     day: UtcDay,
   ): Promise<ReadonlyMap<Ref, { requests: number; credits: number; lastUsedAt: Instant | null }>>;
+  /** What keys did in the hours from `from` through `until`; hours in which a key did nothing are left out. */
+  ofKeysByHour(keyRefs: readonly Ref[], from: UtcHour, until: UtcHour): Promise<readonly KeyHour[]>;
   /** Newest first; `before` is the last denial of the page before. */
   denials(filter: DenialFilter, limit: number, before?: Pick<Denial, 'at' | 'number'> | null): Promise<readonly Denial[]>;
   /** In the order in which they were stored, from the one after `after` on: for following. */

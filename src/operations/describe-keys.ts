@@ -1,6 +1,7 @@
 import { keyStatus, type Key, type KeyStatus } from '../domain/entities.ts';
 import type { ReadTransaction } from '../domain/store.ts';
 import { dayOf, formatInstant, type Instant } from '../domain/utc-day.ts';
+import { graceTraffic, type GraceTraffic } from './grace-traffic.ts';
 
 /** A key as operators see it: with its account's name, its status now, and what it did today. */
 export interface KeyView extends Omit<Key, 'ref' | 'accountRef' | 'digest' | 'capGroup'> {
@@ -9,6 +10,8 @@ export interface KeyView extends Omit<Key, 'ref' | 'accountRef' | 'digest' | 'ca
   readonly lastUsedAt: Instant | null;
   /** Admitted requests and credits spent since 00:00 UTC. */
   readonly today: { readonly requests: number; readonly credits: number };
+  /** Null unless another key has replaced it. */
+  readonly grace: GraceTraffic | null;
 }
 
 /** The fields of a key's JSON, in the contract's order. */
@@ -27,7 +30,7 @@ export const KEY_FIELDS = [
     'disabledAt',
     'disabledReason',
   ],
-  ...['deletedAt', 'rotatedFrom', 'rotatedTo', 'services', 'allowedIps', 'dailyCap', 'today'],
+  ...['deletedAt', 'rotatedFrom', 'rotatedTo', 'services', 'allowedIps', 'dailyCap', 'today', 'grace'],
 ] as const;
 
 export async function describeKeys(tx: ReadTransaction, keys: readonly Key[], now: Instant): Promise<readonly KeyView[]> {
@@ -35,13 +38,15 @@ export async function describeKeys(tx: ReadTransaction, keys: readonly Key[], no
     keys.map((key) => key.ref),
     dayOf(now),
   );
+  const graces = await graceTraffic(tx, keys, now);
   const names = new Map<number, string>();
   const views: KeyView[] = [];
   for (const { ref, accountRef, digest: _, capGroup: __, ...key } of keys) {
     const account = names.get(accountRef) ?? (await tx.accounts.byRef(accountRef))?.name ?? '';
     names.set(accountRef, account);
     const { requests = 0, credits = 0, lastUsedAt = null } = usage.get(ref) ?? {};
-    views.push({ ...key, account, status: keyStatus(key, now), lastUsedAt, today: { requests, credits } });
+    const grace = graces.get(ref) ?? null;
+    views.push({ ...key, account, status: keyStatus(key, now), lastUsedAt, today: { requests, credits }, grace });
   }
   return views;
 }
@@ -71,5 +76,6 @@ export function keyJson(view: KeyView): Record<string, unknown> {
     allowedIps: view.allowedIps,
     dailyCap: view.dailyCap,
     today: view.today,
+    grace: view.grace,
   };
 }

@@ -64,7 +64,9 @@ async function checkRotatable(tx: WriteTransaction, key: Key, now: Instant): Pro
   if (key.rotatedTo !== null) {
     const successor = await tx.keys.byId(key.rotatedTo);
     const hint =
-      successor === null || successor.deletedAt !== null ? 'See: keyctl list' : `Rotate its successor: keyctl rotate ${successor.id}`;
+      successor === null || successor.deletedAt !== null
+        ? 'See: keyctl list'
+        : `End it now: keyctl disable ${key.id}. Or rotate its successor: keyctl rotate ${successor.id}`;
     throw new KeyctlError('conflict', 'That key was rotated already.', { hint });
   }
   const status = keyStatus(key, now);

@@ -1,10 +1,10 @@
 import type { Balance } from '../domain/credits.ts';
-import { tierOn, type Account } from '../domain/entities.ts';
+import { keyStatus, tierOn, type Account, type Key } from '../domain/entities.ts';
 import type { ReadTransaction, Store } from '../domain/store.ts';
 import { dayOf, type Instant } from '../domain/utc-day.ts';
 import { balanceOn } from './balance-on.ts';
 import { accountOf } from './change-key.ts';
-import { describeKey, type KeyView } from './describe-keys.ts';
+import { describeKey, describeKeys, type KeyView } from './describe-keys.ts';
 import { findKey, type KeyReference } from './find-key.ts';
 
 /** A key with what stands around it. Credits are whole numbers of today, UTC. */
@@ -18,6 +18,8 @@ export interface KeyDetails {
   /** Its neighbours in the chain of rotations, deleted ones too. */
   readonly rotatedFrom: KeyView | null;
   readonly rotatedTo: KeyView | null;
+  /** The keys before it in the chain that still pass, each in its grace, the newest first. */
+  readonly predecessors: readonly KeyView[];
   readonly now: Instant;
 }
 
@@ -33,8 +35,15 @@ export function viewKey(store: Store, reference: KeyReference): Promise<KeyDetai
       capSpent: key.dailyCap === null ? null : await tx.credits.capSpent(key.capGroup, day),
       rotatedFrom: await neighbour(tx, key.rotatedFrom, now),
       rotatedTo: await neighbour(tx, key.rotatedTo, now),
+      predecessors: await describeKeys(tx, await predecessorsInGrace(tx, key, now), now),
     };
   });
+}
+
+async function predecessorsInGrace(tx: ReadTransaction, key: Key, now: Instant): Promise<readonly Key[]> {
+  if (key.rotatedFrom === null) return [];
+  const chain = await tx.keys.byCapGroup(key.capGroup);
+  return chain.filter((other) => other.ref < key.ref && keyStatus(other, now) === 'active').reverse();
 }
 
 async function neighbour(tx: ReadTransaction, id: string | null, now: Instant): Promise<KeyView | null> {

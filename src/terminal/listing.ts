@@ -11,6 +11,8 @@ export interface Column<Row> {
   readonly align?: 'left' | 'right';
   /** The first to go where the terminal is too narrow for all. */
   readonly spare?: true;
+  /** Left out of a table in which no row has anything in it. */
+  readonly whenFilled?: true;
   /** For a person: short, coloured, times relative. */
   readonly person: (row: Row, paint: ChalkInstance) => string;
   /** For a script: full ids, ISO times, plain digits; an empty string for nothing. */
@@ -83,9 +85,13 @@ async function showTable<Row>(out: Output, listing: Listing<Row>): Promise<void>
     out.note(listing.empty);
     return;
   }
-  const widths = fittingWidths(listing.columns, shown, out.columns);
+  const filled = listing.columns.map(({ whenFilled }, place) => whenFilled !== true || shown.some((row) => row[place] !== ''));
+  const wanted = <Item>(items: readonly Item[]): Item[] => items.filter((_, place) => filled[place] === true);
+  const all = wanted(listing.columns);
+  const rows = shown.map(wanted);
+  const widths = fittingWidths(all, rows, out.columns);
   const fits = <Item>(items: readonly Item[]): Item[] => items.filter((_, place) => widths[place] !== null);
-  const columns = fits(listing.columns);
+  const columns = fits(all);
   const table = new Table({
     head: columns.map((column) => paint.bold(column.header)),
     colAligns: columns.map((column) => column.align ?? 'left'),
@@ -94,7 +100,7 @@ async function showTable<Row>(out: Output, listing: Listing<Row>): Promise<void>
     style: { head: [], border: [], 'padding-left': 0, 'padding-right': GAP },
     chars: Object.fromEntries(BORDERS.map((place) => [place, ''])),
   });
-  table.push(...shown.map(fits));
+  table.push(...rows.map(fits));
   out.data(
     table
       .toString()
@@ -102,7 +108,7 @@ async function showTable<Row>(out: Output, listing: Listing<Row>): Promise<void>
       .map((line) => line.trimEnd())
       .join('\n'),
   );
-  const left = listing.columns.filter((column) => !columns.includes(column)).map((column) => column.header);
+  const left = all.filter((column) => !columns.includes(column)).map((column) => column.header);
   if (left.length > 0) out.note(`… and in a wider terminal: ${left.join(', ')}.`);
   if (more) out.note(await howManyMore(listing, shown.length));
 }

@@ -114,13 +114,50 @@ describe('a person reads', () => {
     await spend(store, apiKey, 12);
     clock.now += HOUR;
     const { stdout } = await person(['view', 'prod~1']);
-    expect(stdout).toMatch(/In its grace: until 2026-11-23T10:00:00.000Z \(in 23 h\); still 12 requests today, last used 1 h ago/);
+    expect(stdout).toMatch(
+      /In its grace: until 2026-11-23T10:00:00.000Z \(in 23 h\); still 12 requests in the last hour, 12 in 24 hours, last used 1 h ago/,
+    );
     expect(stdout).toMatch(/Replaced by: +default\/prod \(key_/);
     expect(stdout).toMatch(/Credits: +98,800 of 100,000 left/);
     expect(stdout).toMatch(/Daily cap: +1,200 of 5,000 spent today/);
-    expect((await person(['view', 'prod'])).stdout).toMatch(/Its grace: +until 2026-11-23.*still 12 requests today/);
-    clock.now += DAY;
+    expect((await person(['view', 'prod'])).stdout).toMatch(/Its grace: +until 2026-11-23.*still 12 requests in the last hour/);
+    clock.now += 22 * HOUR + HOUR / 2;
+    expect((await person(['view', 'prod~1'])).stdout).toMatch(
+      /still 0 requests in the last hour, 12 in 24 hours, last used 23 h 30 min ago/,
+    );
+    clock.now += HOUR / 2;
     expect((await person(['view', 'prod~1'])).stdout).not.toContain('In its grace');
+  });
+
+  test('that nobody comes with the old key any more, and of every older one that still passes', async () => {
+    await makeKey(store, 'prod');
+    await rotate(store, 'prod', 3 * DAY);
+    await rotate(store, 'prod', 2 * DAY);
+    const { stdout } = await person(['view', 'prod']);
+    expect(stdout).toMatch(/Its grace: +until 2026-11-24T10.*; nobody came with it for 24 hours, never used/);
+    expect(stdout).toMatch(/In grace too: +default\/prod~1 \(key_.*\), until 2026-11-25T10/);
+  });
+
+  test('of a grace that is over who is still denied', async () => {
+    const { key } = await makeKey(store, 'prod');
+    await rotate(store, 'prod', 0);
+    const denial = { keyId: key.id, account: 'default', service: 'default', code: 'api_key_disabled', ip: null, requestId: null } as const;
+    await store.write((tx, now) => tx.usage.addDenials([{ ...denial, at: now, count: 3 }]));
+    for (const name of ['prod', 'prod~1']) {
+      expect((await person(['view', name])).stdout).toMatch(/Still denied: +the old key: 3 requests in the last hour, 3 in 24 hours/);
+    }
+  });
+
+  test('a list that has a column for the old keys’ traffic once there is one', async () => {
+    const { apiKey } = await makeKey(store, 'prod');
+    expect((await person(['list'])).stdout).not.toContain('IN GRACE');
+    await rotate(store, 'prod', DAY);
+    await spend(store, apiKey, 12);
+    const { stdout } = await person(['list']);
+    expect(stdout).toContain('IN GRACE');
+    expect(stdout).toMatch(/prod~1 .*active.* 12 in 24 h/);
+    clock.now += DAY;
+    expect((await person(['list'])).stdout).toMatch(/prod~1 .*expired.* over/);
   });
 
   test('of a denial which check decides, and what would help', async () => {

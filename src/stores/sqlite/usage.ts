@@ -1,10 +1,11 @@
 import { firstDebitNumber } from '../../domain/debit.ts';
 import type { Ref } from '../../domain/entities.ts';
-import type { CountedDenial, Denial, DenialFilter, UsageBucket, UsageQuery, UsageSum, UsageWrites } from '../../domain/store.ts';
-import { dayOf, hourOf, type Instant, type UtcDay } from '../../domain/utc-day.ts';
+import type { CountedDenial, Denial, DenialFilter, KeyHour, UsageBucket, UsageQuery, UsageSum, UsageWrites } from '../../domain/store.ts';
+import { dayOf, hourOf, type Instant, type UtcDay, type UtcHour } from '../../domain/utc-day.ts';
 import type { DenialCode } from '../../domain/verdict.ts';
 import { countDenied, deniedPage, deniedSince } from './denials.ts';
 import type { Folding } from './folding.ts';
+import { keyHours } from './key-hours.ts';
 import { Conditions, type Sql } from './sql.ts';
 import { UNFOLDED } from './uses.ts';
 
@@ -85,6 +86,10 @@ export class SqliteUsage implements UsageWrites {
       ...[list, day, day, day],
     );
     return new Map(rows.map(({ ref, ...usage }) => [ref, usage]));
+  }
+
+  async ofKeysByHour(keyRefs: readonly Ref[], from: UtcHour, until: UtcHour): Promise<readonly KeyHour[]> {
+    return keyHours(this.#sql, keyRefs, from, until);
   }
 
   async denials(filter: DenialFilter, limit: number, before: Pick<Denial, 'at' | 'number'> | null = null): Promise<readonly Denial[]> {
