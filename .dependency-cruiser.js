@@ -12,7 +12,7 @@ const ROOMS = {
 };
 
 /** The packages whose code `npm run build` puts into dist; a devDependency that only tests need is none of them. */
-const BUNDLED = ['chalk', 'cli-progress', 'cli-table3', 'commander', 'env-paths', 'inquirer', 'pino', 'prom-client', 'zod'];
+const BUNDLED = ['chalk', 'cli-progress', 'cli-table3', 'commander', 'csv-parse', 'env-paths', 'inquirer', 'pino', 'prom-client', 'zod'];
 
 const WHY = {
   domain: 'The domain is what keyctl is about: it knows nothing of how it is stored, asked or shown.',
