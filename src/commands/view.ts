@@ -53,7 +53,7 @@ function traffic({ key, tier, balance, capSpent, now }: KeyDetails): Lines {
   const cap = key.dailyCap === null ? null : `${grouped(capSpent ?? 0)} of ${grouped(key.dailyCap)} spent today`;
   return [
     ['Last used', key.lastUsedAt === null ? 'never' : when(key.lastUsedAt, now)],
-    ['Today', `${grouped(key.today.requests)} requests, ${grouped(key.today.credits)} credits`],
+    ['Today', `${requests(key.today.requests)}, ${grouped(key.today.credits)} credits`],
     ...line('Daily cap', cap),
     ['Tier', tier],
     ['Credits', `${grouped(remaining(balance))} of ${grouped(balance.granted + balance.adjusted)} left to the account`],
