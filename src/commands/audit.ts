@@ -20,6 +20,7 @@ export const command: CommandModule = {
       .option('--target <target>', 'only what was done to this: a name, an id, or - for the key whose secret comes on stdin')
       .option('--since <when>', 'not before 1h or 7d ago, a date or a time')
       .option('--until <when>', 'only before')
+      .option('--after <number>', 'only entries with higher numbers; with --follow, all of them, to go on where it stopped')
       .option('--limit <n>', 'at most so many; with --follow, so many past ones first')
       .option('--follow', 'show entries as they come; stop with Ctrl-C'),
 
@@ -53,10 +54,13 @@ async function prepareFilter(call: Call, options: Options): Promise<(store: Stor
   // The program itself has an --actor, and takes it wherever it stands: here nothing is changed, so that it means the filter.
   const actor = option(options, 'actor') ?? call.actor.claimed ?? undefined;
   const action = option(options, 'action');
+  const number = option(options, 'after');
+  const after = number === undefined ? undefined : wholeNumber('--after', number, 0, Number.MAX_SAFE_INTEGER);
   const target = await readTarget(call, option(options, 'target'));
   return async (store) => ({
     ...(actor === undefined ? {} : { actor }),
     ...(action === undefined ? {} : { action }),
+    ...(after === undefined ? {} : { after }),
     ...(since === undefined ? {} : { since }),
     ...(until === undefined ? {} : { until }),
     ...(target === undefined ? {} : { targets: await store.read((tx) => auditTargets(tx, target)) }),

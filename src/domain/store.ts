@@ -187,6 +187,8 @@ export interface AuditEntry {
 }
 
 export interface AuditFilter {
+  /** Only entries of higher numbers. */
+  readonly after?: number;
   readonly actor?: string;
   readonly action?: string;
   /** Ids or names, any of which is the target's. */

@@ -1,3 +1,4 @@
+import { KeyctlError } from '../domain/error.ts';
 import type { AuditFilter, ReadTransaction, Store } from '../domain/store.ts';
 import type { NumberedEntry } from './describe-audit.ts';
 import { findKey } from './find-key.ts';
@@ -42,7 +43,8 @@ function pageBefore(store: Store, filter: AuditFilter, before: number | null, li
 
 /**
  * Entries as they come, oldest first: those of the last `past` first, or, where the filter has a beginning, everything from there on.
- * `pause` waits before the store is asked again, and answers false when it is time to stop.
+ * `pause` waits before the store is asked again, and answers false when it is time to stop. Throws `conflict` when the trail does not
+ * reach to the number that the filter begins after: it is not the one that was followed before.
  */
 export async function* followAudit(
   store: Store,
@@ -63,8 +65,13 @@ export async function* followAudit(
 }
 
 async function startAfter(tx: ReadTransaction, filter: AuditFilter, past: number): Promise<number> {
-  if (filter.since !== undefined) return 0;
   const newest = (await tx.audit.page({}, null, 1))[0]?.number ?? 0;
+  if (filter.after !== undefined && filter.after > newest) {
+    throw new KeyctlError('conflict', `The trail ends with entry ${String(newest)}, before the one that was to be followed.`, {
+      hint: 'This is another store, or an older state of the one that was followed. Compare its last entries: keyctl audit --limit 20',
+    });
+  }
+  if (filter.since !== undefined || filter.after !== undefined) return filter.after ?? 0;
   const shown = past === 0 ? [] : await tx.audit.page(filter, null, past);
   return Math.min(newest, (shown.at(-1)?.number ?? newest + 1) - 1);
 }

@@ -65,6 +65,7 @@ export function appendAudit(sql: Sql, entry: AuditEntry): void {
 function conditions(filter: AuditFilter): Conditions {
   const where = new Conditions();
   const { actor, targets } = filter;
+  if (filter.after !== undefined) where.add('number > ?', filter.after);
   if (actor !== undefined) where.add('(claimed_actor = ? OR os_user = ? OR sudo_user = ?)', actor, actor, actor);
   // `key` stands for key.create, key.disable and so on.
   if (filter.action !== undefined)
