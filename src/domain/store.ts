@@ -1,15 +1,19 @@
 import type { CreditRows, CreditWrites } from './books.ts';
 import type { Request } from './decide.ts';
 import type { Account, Environment, Key, KeyStatus, Ref, Service, Tier } from './entities.ts';
+import type { ImportRows, ImportWrites, Staging } from './imports.ts';
 import type { Page } from './page.ts';
 import type { RateLimit } from './rate-limit.ts';
+import type { ProofRows } from './proof.ts';
 import type { Preview } from './settle.ts';
 import type { DebitRows, DebitWrites, UsageRows, UsageWrites } from './traffic.ts';
 import type { Instant, UtcDay, UtcHour } from './utc-day.ts';
 import type { Verdict } from './verdict.ts';
 
 export type * from './books.ts';
+export type * from './imports.ts';
 export type * from './page.ts';
+export type * from './proof.ts';
 export type * from './traffic.ts';
 
 /**
@@ -228,6 +232,8 @@ export interface ReadTransaction {
   readonly usage: UsageRows;
   readonly audit: AuditRows;
   readonly config: ConfigRows;
+  readonly imports: ImportRows;
+  readonly staging: Staging;
   /** What pruning by these limits would delete. */
   countPrunable(limits: PruneLimits): Promise<Pruned>;
 }
@@ -241,6 +247,7 @@ export interface WriteTransaction extends ReadTransaction {
   readonly debits: DebitWrites;
   readonly usage: UsageWrites;
   readonly config: ConfigWrites;
+  readonly imports: ImportWrites;
   readonly audit: AuditRows & { append(entry: AuditEntry): Promise<void> };
   /** Deletes at most `limit` rows; the caller goes on until nothing is left. */
   prune(limits: PruneLimits, limit: number): Promise<Pruned>;

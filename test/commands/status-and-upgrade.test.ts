@@ -98,13 +98,13 @@ describe('keyctl upgrade', () => {
   test('of a store that is new enough says so', async () => {
     const { code, stdout } = await keyctl(['upgrade', '--json'], { db: opened.path });
     expect(code).toBe(0);
-    expect(JSON.parse(stdout)).toEqual({ store: opened.path, from: 1, to: 1, migrations: [], backup: null, dryRun: false });
+    expect(JSON.parse(stdout)).toEqual({ store: opened.path, from: 2, to: 2, migrations: [], backup: null, dryRun: false });
     expect((await keyctl(['upgrade', '--dry-run'], { db: opened.path })).stdout).toContain('nothing to do');
   });
 
   test('is what every other command asks for where the store is older', async () => {
     const db = new Database(opened.path);
-    db.exec('UPDATE schema_versions SET version = 0');
+    db.exec('DELETE FROM schema_versions WHERE version > 1; UPDATE schema_versions SET version = 0');
     db.close();
     for (const argv of [['list'], ['charge'], ['create', '--name', 'prod'], ['serve', '--port', '0']]) {
       const { code, stderr } = await keyctl(argv, { db: opened.path });
@@ -112,7 +112,7 @@ describe('keyctl upgrade', () => {
       expect(stderr).toContain('keyctl upgrade');
     }
     const { stdout } = await keyctl(['upgrade', '--dry-run', '--json'], { db: opened.path });
-    expect(JSON.parse(stdout)).toMatchObject({ from: 0, to: 1, migrations: [1], dryRun: true });
+    expect(JSON.parse(stdout)).toMatchObject({ from: 0, to: 2, migrations: [1, 2], dryRun: true });
   });
 
   test('without a store is exit 3, and makes none', async () => {

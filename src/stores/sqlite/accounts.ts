@@ -1,6 +1,7 @@
 import type { Account, Ref, TierFrom } from '../../domain/entities.ts';
 import type { AccountFilter, AccountWrites, Page } from '../../domain/store.ts';
 import { startOfDay, type Instant, type UtcDay } from '../../domain/utc-day.ts';
+import { besideHidden, VISIBLE_ACCOUNTS } from './hidden.ts';
 import { assignments, Conditions, type Sql } from './sql.ts';
 
 const COLUMNS = 'ref, id, name, external_id AS externalId, created_at AS createdAt, suspended_at AS suspendedAt';
@@ -47,11 +48,14 @@ export class SqliteAccounts implements AccountWrites {
   async page(filter: AccountFilter, page: Page): Promise<readonly Account[]> {
     const rows =
       filter.tier === undefined
-        ? this.#sql.all<AccountRow>(`SELECT ${COLUMNS} FROM accounts WHERE ref > ? ORDER BY ref LIMIT ?`, page.after, page.limit)
+        ? this.#sql.all<AccountRow>(
+            `SELECT ${COLUMNS} FROM accounts WHERE ref > ? AND ${VISIBLE_ACCOUNTS} ORDER BY ref LIMIT ?`,
+            ...[page.after, page.limit],
+          )
         : this.#sql.all<AccountRow>(
             // Walks the index of tiers from where the page before ended; IN would collect every account of the tier for each page.
             `SELECT DISTINCT ${COLUMNS} FROM account_tiers held CROSS JOIN accounts ON accounts.ref = held.account_ref
-             WHERE held.tier = ? AND held.account_ref > ? AND ${TIER_ON_DAY} = ? ORDER BY held.account_ref LIMIT ?`,
+             WHERE held.tier = ? AND held.account_ref > ? AND ${TIER_ON_DAY} = ? AND ${VISIBLE_ACCOUNTS} ORDER BY held.account_ref LIMIT ?`,
             ...[filter.tier.name, page.after, filter.tier.day, filter.tier.name, page.limit],
           );
     return rows.map((row) => withTiers(this.#sql, row));
@@ -68,7 +72,7 @@ export class SqliteAccounts implements AccountWrites {
 
   async countByTier(day: UtcDay): Promise<ReadonlyMap<string, number>> {
     const rows = this.#sql.all<{ tier: string; n: number }>(
-      `SELECT ${TIER_ON_DAY} AS tier, count(*) AS n FROM accounts WHERE created_at < ? GROUP BY 1`,
+      `SELECT ${TIER_ON_DAY} AS tier, count(*) AS n FROM accounts WHERE created_at < ? AND ${VISIBLE_ACCOUNTS} GROUP BY 1`,
       day,
       startOfDay(day + 1),
     );
@@ -91,9 +95,11 @@ export class SqliteAccounts implements AccountWrites {
   }
 
   async insert(account: Omit<Account, 'ref' | 'tiers'>, tier: string): Promise<Account> {
-    const ref = this.#sql.insert(
-      'INSERT INTO accounts (id, name, external_id, created_at, suspended_at) VALUES (?, ?, ?, ?, ?)',
-      ...[account.id, account.name, account.externalId, account.createdAt, account.suspendedAt],
+    const ref = besideHidden(this.#sql, () =>
+      this.#sql.insert(
+        'INSERT INTO accounts (id, name, external_id, created_at, suspended_at) VALUES (?, ?, ?, ?, ?)',
+        ...[account.id, account.name, account.externalId, account.createdAt, account.suspendedAt],
+      ),
     );
     this.#sql.run('INSERT INTO account_tiers VALUES (?, 0, ?, ?)', ref, tier, account.createdAt);
     return { ...account, ref, tiers: [{ from: 0, tier }] };
@@ -101,7 +107,8 @@ export class SqliteAccounts implements AccountWrites {
 
   async update(ref: Ref, patch: Partial<Pick<Account, 'name' | 'externalId' | 'suspendedAt'>>): Promise<void> {
     const set = assignments({ name: patch.name, external_id: patch.externalId, suspended_at: patch.suspendedAt });
-    if (set !== null) this.#sql.run(`UPDATE accounts SET ${set.text} WHERE ref = ?`, ...set.values, ref);
+    if (set === null) return;
+    besideHidden(this.#sql, () => this.#sql.run(`UPDATE accounts SET ${set.text} WHERE ref = ?`, ...set.values, ref));
   }
 
   async setTier(ref: Ref, from: UtcDay, tier: string, decidedAt: Instant): Promise<void> {
@@ -114,13 +121,13 @@ export class SqliteAccounts implements AccountWrites {
   }
 
   #one(clause: string, value: string): Account | null {
-    const row = this.#sql.get<AccountRow>(`SELECT ${COLUMNS} FROM accounts WHERE ${clause}`, value);
+    const row = this.#sql.get<AccountRow>(`SELECT ${COLUMNS} FROM accounts WHERE ${clause} AND ${VISIBLE_ACCOUNTS}`, value);
     return row === undefined ? null : withTiers(this.#sql, row);
   }
 }
 
 function conditions(filter: AccountFilter): Conditions {
-  const where = new Conditions();
+  const where = new Conditions().add(VISIBLE_ACCOUNTS);
   if (filter.tier !== undefined) {
     // The index of tiers narrows the search before the history decides.
     where.add('ref IN (SELECT account_ref FROM account_tiers WHERE tier = ?)', filter.tier.name);

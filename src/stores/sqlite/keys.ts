@@ -1,6 +1,7 @@
 import type { Key, KeyStatus, Ref } from '../../domain/entities.ts';
 import type { KeyFilter, KeyPatch, KeyWrites, NewKey, Page } from '../../domain/store.ts';
 import type { Instant } from '../../domain/utc-day.ts';
+import { besideHidden, VISIBLE_KEYS } from './hidden.ts';
 import { assignments, Conditions, type Sql } from './sql.ts';
 
 const COLUMNS = `ref, id, account_ref, name, environment, lower(hex(digest)), mask, note, created_at, expires_at, disabled_at,
@@ -46,7 +47,7 @@ function list(text: string): readonly string[] {
 }
 
 export function keyByDigest(sql: Sql, digest: string): Key | null {
-  const row = sql.row<KeyColumns>(`SELECT ${COLUMNS} FROM keys WHERE digest = ?`, Buffer.from(digest, 'hex'));
+  const row = sql.row<KeyColumns>(`SELECT ${COLUMNS} FROM keys WHERE digest = ? AND ${VISIBLE_KEYS}`, Buffer.from(digest, 'hex'));
   return row === undefined ? null : toKey(row);
 }
 
@@ -99,7 +100,7 @@ export class SqliteKeys implements KeyWrites {
   async countByStatus(now: Instant): Promise<Readonly<Record<KeyStatus, number>>> {
     const rows = this.#sql.all<{ status: KeyStatus; n: number }>(
       `SELECT CASE WHEN deleted_at IS NOT NULL THEN 'deleted' WHEN disabled_at IS NOT NULL THEN 'disabled'
-         WHEN expires_at <= ? THEN 'expired' ELSE 'active' END AS status, count(*) AS n FROM keys GROUP BY 1`,
+         WHEN expires_at <= ? THEN 'expired' ELSE 'active' END AS status, count(*) AS n FROM keys WHERE ${VISIBLE_KEYS} GROUP BY 1`,
       now,
     );
     return { active: 0, disabled: 0, expired: 0, deleted: 0, ...Object.fromEntries(rows.map(({ status, n }) => [status, n])) };
@@ -121,14 +122,15 @@ export class SqliteKeys implements KeyWrites {
 
   async insert(key: NewKey): Promise<Key> {
     const ref = this.#sql.number('SELECT max(ref) AS n FROM keys') + 1;
-    this.#sql.run(
-      `INSERT INTO keys (ref, id, account_ref, name, environment, digest, mask, note, created_at, expires_at, disabled_at, disabled_reason,
+    const text = `INSERT INTO keys (ref, id, account_ref, name, environment, digest, mask, note, created_at, expires_at, disabled_at, disabled_reason,
          deleted_at, rotated_from, rotated_to, services, allowed_ips, daily_cap, cap_group)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`;
+    const values = [
       ...[ref, key.id, key.accountRef, key.name, key.environment, Buffer.from(key.digest, 'hex'), key.mask, key.note, key.createdAt],
       ...[key.expiresAt, key.disabledAt, key.disabledReason, key.deletedAt, key.rotatedFrom, key.rotatedTo],
       ...[JSON.stringify(key.services), JSON.stringify(key.allowedIps), key.dailyCap, key.capGroup ?? ref],
-    );
+    ];
+    besideHidden(this.#sql, () => this.#sql.run(text, ...values));
     return { ...key, ref, capGroup: key.capGroup ?? ref };
   }
 
@@ -145,16 +147,17 @@ export class SqliteKeys implements KeyWrites {
       allowed_ips: patch.allowedIps === undefined ? undefined : JSON.stringify(patch.allowedIps),
       daily_cap: patch.dailyCap,
     });
-    if (set !== null) this.#sql.run(`UPDATE keys SET ${set.text} WHERE ref = ?`, ...set.values, ref);
+    if (set === null) return;
+    besideHidden(this.#sql, () => this.#sql.run(`UPDATE keys SET ${set.text} WHERE ref = ?`, ...set.values, ref));
   }
 
   #where(clause: string, ...values: (string | number)[]): Key[] {
-    return this.#sql.rows<KeyColumns>(`SELECT ${COLUMNS} FROM keys WHERE ${clause}`, ...values).map(toKey);
+    return this.#sql.rows<KeyColumns>(`SELECT ${COLUMNS} FROM keys WHERE ${VISIBLE_KEYS} AND ${clause}`, ...values).map(toKey);
   }
 }
 
 function conditions(filter: KeyFilter): Conditions {
-  const where = new Conditions();
+  const where = new Conditions().add(VISIBLE_KEYS);
   if (filter.accountRef !== undefined) where.add('account_ref = ?', filter.accountRef);
   if (filter.environment !== undefined) where.add('environment = ?', filter.environment);
   if (filter.search !== undefined) {

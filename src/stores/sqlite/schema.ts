@@ -1,3 +1,5 @@
+import { IMPORTS } from './imports-schema.ts';
+
 /** `kctl` in ASCII: how a keyctl file is told from any other SQLite file. */
 export const APPLICATION_ID = 0x6b63746c;
 
@@ -266,6 +268,9 @@ function generationTriggers(): string {
   ).join('\n');
 }
 
-export const MIGRATIONS: readonly Migration[] = [{ version: 1, usableSince: 1, sql: FIRST + generationTriggers() }];
+export const MIGRATIONS: readonly Migration[] = [
+  { version: 1, usableSince: 1, sql: FIRST + generationTriggers() },
+  { version: 2, usableSince: 1, sql: IMPORTS },
+];
 
 export const SCHEMA_VERSION: number = MIGRATIONS.at(-1)?.version ?? 0;

@@ -13,10 +13,13 @@ import { SqliteCredits } from './credits.ts';
 import { createDatabase, openDatabase, storeExists, translateError, type Clock, type Sqlite } from './database.ts';
 import { SqliteDebits } from './debits.ts';
 import { Folding } from './folding.ts';
+import { SqliteImports } from './imports.ts';
 import { SqliteKeys } from './keys.ts';
 import { OpenedFiles } from './opened-files.ts';
+import { SqliteProof } from './proof.ts';
 import { countPrunable, prune } from './prune.ts';
 import { SqliteSettling } from './settle.ts';
+import { SqliteStaging } from './staging.ts';
 import { Sql } from './sql.ts';
 import { SqliteTiers } from './tiers.ts';
 import { SqliteUsage } from './usage.ts';
@@ -62,6 +65,9 @@ class SqliteTransaction implements WriteTransaction {
   readonly usage: SqliteUsage;
   readonly audit: SqliteAudit;
   readonly config: SqliteConfig;
+  readonly proof: SqliteProof;
+  readonly imports: SqliteImports;
+  readonly staging: SqliteStaging;
   readonly #sql: Sql;
   readonly #folding: Folding;
 
@@ -77,6 +83,9 @@ class SqliteTransaction implements WriteTransaction {
     this.usage = new SqliteUsage(sql, folding);
     this.audit = new SqliteAudit(sql);
     this.config = new SqliteConfig(sql);
+    this.proof = new SqliteProof(sql, this.credits);
+    this.imports = new SqliteImports(sql, this.keys);
+    this.staging = new SqliteStaging(sql);
   }
 
   /** After a rollback, which takes back what was remembered in it. */

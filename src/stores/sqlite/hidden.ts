@@ -1,0 +1,26 @@
+import { KeyctlError } from '../../domain/error.ts';
+import { errorCode } from './database.ts';
+import type { Sql } from './sql.ts';
+
+/** A condition on a row of `keys` or `accounts`: it belongs to no import that is not done. There is hardly ever one, so that this is one look. */
+function visible(table: 'keys' | 'accounts', column: string): string {
+  return `NOT EXISTS (SELECT 1 FROM imports i CROSS JOIN imported_${table} m ON m.import_ref = i.ref AND m.${column} = ${table}.ref
+    WHERE i.done_at IS NULL)`;
+}
+
+export const VISIBLE_KEYS = visible('keys', 'key_ref');
+export const VISIBLE_ACCOUNTS = visible('accounts', 'account_ref');
+
+/** Runs a change whose names were looked up before: where they are taken all the same, something hidden has them. */
+export function besideHidden<Result>(sql: Sql, act: () => Result): Result {
+  try {
+    return act();
+  } catch (error) {
+    if (errorCode(error) !== 'SQLITE_CONSTRAINT_UNIQUE') throw error;
+    if (sql.number('SELECT count(*) AS n FROM imports WHERE done_at IS NULL') === 0) throw error;
+    throw new KeyctlError('conflict', 'An import that is not done yet has that name or number.', {
+      hint: 'Try again when it is done. One that was interrupted is cleared away by the next keyctl import.',
+      cause: error,
+    });
+  }
+}
