@@ -96,7 +96,8 @@ export function preview(requests: readonly Request[], rows: SettlingRows, now: I
   const batch = new Batch(rows, now, nextDebit);
   return requests.map((request) => {
     const { verdict, facts } = batch.take(request);
-    return { facts, verdict: verdict.replayed ? verdict : { ...verdict, debitId: null } };
+    const repeatsOne = verdict.replayed && facts.prior !== null && facts.prior.number < nextDebit;
+    return { facts, verdict: repeatsOne ? verdict : { ...verdict, debitId: null } };
   });
 }
 
