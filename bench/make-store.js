@@ -115,6 +115,7 @@ export async function withBusyDay({ from, path, accounts, keysEach, day }) {
 }
 
 function reopen(db, day) {
+  db.prepare('DELETE FROM usage_days WHERE day = ?').run(day);
   db.prepare('DELETE FROM closed_days WHERE day = ?').run(day);
   db.prepare('UPDATE state SET closed_through = ?').run(day - 1);
 }

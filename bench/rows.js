@@ -51,8 +51,13 @@ export function archiveBooks(db, day) {
   db.prepare('DELETE FROM running_days WHERE day = ?').run(day);
 }
 
-/** Closes every day before `until`, with the sums of its books. */
+/** Closes every day before `until`, with the sums of its books and of its usage. */
 export function closeDaysBefore(db, from, until) {
+  db.prepare(
+    `INSERT INTO usage_days SELECT hour / 24, account_ref, key_ref, service_ref, sum(requests), sum(credits) FROM usage_hours
+     WHERE hour >= 24 * (SELECT closed_through + 1 FROM state) AND hour < 24 * ? GROUP BY 1, 2, 3, 4`,
+  ).run(until);
+  db.prepare('INSERT OR REPLACE INTO key_activity SELECT key_ref, max(last_at) FROM usage_hours WHERE key_ref <> 0 GROUP BY 1').run();
   const close = db.prepare(
     `INSERT INTO closed_days (day, closed_at, accounts, granted, adjusted, spent, counted_through)
      SELECT :day, :at, count(*), ifnull(sum(granted), 0), ifnull(sum(adjusted), 0), ifnull(sum(spent), 0), ${ALL_COUNTED}

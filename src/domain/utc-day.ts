@@ -10,6 +10,7 @@ export type UtcHour = number;
 export const MS_PER_SECOND = 1_000;
 export const MS_PER_HOUR = 3_600_000;
 export const MS_PER_DAY = 86_400_000;
+export const HOURS_PER_DAY = 24;
 
 export function dayOf(at: Instant): UtcDay {
   return Math.floor(at / MS_PER_DAY);
@@ -21,6 +22,10 @@ export function startOfDay(day: UtcDay): Instant {
 
 export function hourOf(at: Instant): UtcHour {
   return Math.floor(at / MS_PER_HOUR);
+}
+
+export function dayOfHour(hour: UtcHour): UtcDay {
+  return Math.floor(hour / HOURS_PER_DAY);
 }
 
 /** The instant at which every account's balance comes back: the first instant of the next UTC day. */

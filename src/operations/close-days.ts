@@ -73,8 +73,8 @@ async function closeStep(tx: WriteTransaction, { until, now, begun, portion }: C
   for (let left = Math.ceil(ACCOUNTS_PER_STEP * portion); left > 0 && day < until;) {
     const from = await tx.credits.countedThrough(day);
     counted = Math.max(from, Math.min(accounts, from + left));
-    for (const books of await tx.credits.booksIn(day, { after: from, through: counted })) await prove(tx, books);
     await tx.credits.countBooks(day, { after: from, through: counted });
+    for (const books of await tx.credits.booksIn(day, { after: from, through: counted })) await prove(tx, books);
     left -= counted - from + COST_OF_A_DAY;
     if (counted < accounts) continue;
     await tx.credits.closeDay(day, now);

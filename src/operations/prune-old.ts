@@ -1,6 +1,6 @@
 import { settingDuration } from '../domain/settings.ts';
 import type { PruneLimits, Pruned, ReadTransaction, Store } from '../domain/store.ts';
-import { dayOf, hourOf, MS_PER_HOUR, startOfDay, type Instant, type UtcDay } from '../domain/utc-day.ts';
+import { dayOf, hourOf, HOURS_PER_DAY, MS_PER_HOUR, startOfDay, type Instant, type UtcDay } from '../domain/utc-day.ts';
 import type { Steps } from './steps.ts';
 
 const ROWS_PER_STEP = 1_000;
@@ -17,12 +17,12 @@ export interface PrunePlan {
   readonly silentSince: Instant | null;
 }
 
-/** Before what each kind of row may go, by the settings and by `now`. Debits go by whole closed days. */
+/** Before what each kind of row may go, by the settings and by `now`. Debits go by whole closed days; hours that are in no day's usage yet stay. */
 export async function pruneLimits(tx: ReadTransaction, now: Instant, closedThrough: UtcDay): Promise<PruneLimits> {
   const settings = await tx.config.all();
   return {
     debitsBefore: startOfDay(Math.min(dayOf(now - settingDuration(settings, 'keep-debits')), closedThrough + 1)),
-    hoursBefore: hourOf(now - settingDuration(settings, 'keep-hourly-usage')),
+    hoursBefore: Math.min(hourOf(now - settingDuration(settings, 'keep-hourly-usage')), (closedThrough + 1) * HOURS_PER_DAY),
     daysBefore: Math.min(dayOf(now - settingDuration(settings, 'keep-daily-usage')), closedThrough + 1),
     requestIdsExpiredBy: now,
   };

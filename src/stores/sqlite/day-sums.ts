@@ -1,8 +1,9 @@
 import type { Balance } from '../../domain/credits.ts';
 import type { Ref } from '../../domain/entities.ts';
 import type { AccountBooks, ClosedDay, DaySums, Page, RefRange, UsedBooks } from '../../domain/store.ts';
-import type { Instant, UtcDay } from '../../domain/utc-day.ts';
+import { HOURS_PER_DAY, type Instant, type UtcDay } from '../../domain/utc-day.ts';
 import { TIER_ON_DAY } from './accounts.ts';
+import { rolledUp, rollUp } from './daily-usage.ts';
 import type { Sql } from './sql.ts';
 
 const BALANCE = 'day, granted, adjusted, spent';
@@ -14,6 +15,8 @@ const BOOKS_IN_RANGE = `(
   UNION ALL SELECT account_ref, ${BALANCE} FROM past_days WHERE day = ? AND account_ref > ? AND account_ref <= ?)`;
 const SUMS =
   'count(*) AS accounts, ifnull(sum(granted), 0) AS granted, ifnull(sum(adjusted), 0) AS adjusted, ifnull(sum(spent), 0) AS spent';
+
+const HOURS = Array.from({ length: HOURS_PER_DAY }, (_, hour) => hour);
 
 /** `counted_through` of a day whose every account is counted: no account has a higher ref. */
 const ALL_COUNTED = '9007199254740991';
@@ -31,7 +34,11 @@ export function correctSums(sql: Sql, day: UtcDay, accountRef: Ref, before: Bala
   );
 }
 
-const USED = 'ifnull((SELECT sum(credits) FROM usage_days u WHERE u.day = b.day AND u.account_ref = b.account_ref), 0) AS used';
+/** What the usage says; the hours of a day that is not rolled up are found one by one, as they lie. */
+const USED = `ifnull(CASE WHEN ${rolledUp('b.day', 'b.account_ref')}
+  THEN (SELECT sum(credits) FROM usage_days u WHERE u.day = b.day AND u.account_ref = b.account_ref)
+  ELSE (SELECT sum(credits) FROM json_each('${JSON.stringify(HOURS)}') CROSS JOIN usage_hours u
+    WHERE u.hour = value + b.day * ${String(HOURS_PER_DAY)} AND u.account_ref = b.account_ref) END, 0) AS used`;
 
 export function booksOf(sql: Sql, day: UtcDay, page: Page): UsedBooks[] {
   const rows = sql.all<UsedRow>(
@@ -103,6 +110,7 @@ export function countedThrough(sql: Sql, day: UtcDay): Ref {
 }
 
 export function countBooks(sql: Sql, day: UtcDay, refs: RefRange): void {
+  rollUp(sql, day, refs);
   sql.run('INSERT INTO closed_days VALUES (?, 0, 0, 0, 0, 0, 0) ON CONFLICT (day) DO NOTHING', day);
   const counted = sql.run(
     `UPDATE closed_days SET accounts = closed_days.accounts + b.accounts, granted = closed_days.granted + b.granted,

@@ -1,6 +1,7 @@
 import { firstDebitNumber, type DebitNumber } from '../../domain/debit.ts';
 import type { Debit, DebitFilter, DebitWrites } from '../../domain/store.ts';
 import { hourOf, dayOf, type Instant } from '../../domain/utc-day.ts';
+import { rolledUpNow } from './daily-usage.ts';
 import { Conditions, type Sql } from './sql.ts';
 
 const SELECT = `SELECT d.number, d.at, d.account_ref AS accountRef, a.name AS account, d.key_ref AS keyRef, k.id AS keyId, k.name AS keyName,
@@ -53,8 +54,9 @@ export class SqliteDebits implements DebitWrites {
     this.#sql.run(`UPDATE usage_days SET credits = credits - ? WHERE day = ? AND ${key}`, debit.cost, dayOf(debit.at), ...refs);
   }
 
-  #addUsage({ at }: Debit, refs: readonly number[]): void {
-    this.#sql.run('INSERT OR IGNORE INTO usage_hours VALUES (?, ?, ?, ?, 0, 0, 0)', hourOf(at), ...refs);
+  #addUsage({ at, accountRef }: Debit, refs: readonly number[]): void {
+    this.#sql.run('INSERT OR IGNORE INTO usage_hours VALUES (?, ?, ?, ?, 0, 0, 0, 0)', hourOf(at), ...refs);
+    if (!rolledUpNow(this.#sql)(dayOf(at), accountRef)) return;
     this.#sql.run('INSERT OR IGNORE INTO usage_days VALUES (?, ?, ?, ?, 0, 0)', dayOf(at), ...refs);
   }
 }

@@ -1,6 +1,7 @@
 import type { Key, KeyStatus, Ref } from '../../domain/entities.ts';
 import type { KeyFilter, KeyPatch, KeyWrites, NewKey, Page } from '../../domain/store.ts';
 import type { Instant } from '../../domain/utc-day.ts';
+import { NOT_ROLLED_UP } from './daily-usage.ts';
 import { besideHidden, VISIBLE_KEYS } from './hidden.ts';
 import { assignments, Conditions, type Sql } from './sql.ts';
 
@@ -167,6 +168,7 @@ function conditions(filter: KeyFilter): Conditions {
   if (filter.unusedSince !== undefined) {
     where.add('created_at < ?', filter.unusedSince);
     where.add('NOT EXISTS (SELECT 1 FROM key_activity WHERE key_ref = keys.ref AND last_used_at >= ?)', filter.unusedSince);
+    where.add(`ref NOT IN (SELECT key_ref FROM ${NOT_ROLLED_UP} WHERE last_at >= ?)`, filter.unusedSince);
     where.add(
       'NOT EXISTS (SELECT 1 FROM debits WHERE number > (SELECT folded_through FROM state) AND key_ref = keys.ref AND at >= ?)',
       filter.unusedSince,

@@ -18,7 +18,8 @@ export interface Migration {
  * A settle only appends to debits, whose primary key is the time. They are the journal of running_days and usage_hours: `through` is
  * the last debit that a row holds, those of higher numbers are still to be added to it, and up to `folded_through` every row holds
  * every debit. `folds` counts what was added, `books` the changes of running_days that follow from no debit; book_changes has the last of
- * them, with the account, or 0 for many.
+ * them, with the account, or 0 for many. usage_days and key_activity are summed up from usage_hours when a day's books are counted, account
+ * by account, and follow every change from then on.
  */
 const FIRST = `
 CREATE TABLE schema_versions (
@@ -193,6 +194,7 @@ CREATE TABLE usage_hours (
   service_ref INTEGER NOT NULL,
   requests INTEGER NOT NULL,
   credits INTEGER NOT NULL,
+  last_at INTEGER NOT NULL,
   through INTEGER NOT NULL,
   PRIMARY KEY (hour, account_ref, key_ref, service_ref)
 ) STRICT, WITHOUT ROWID;

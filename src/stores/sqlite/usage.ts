@@ -1,11 +1,12 @@
 import { firstDebitNumber } from '../../domain/debit.ts';
 import type { Ref } from '../../domain/entities.ts';
 import type { CountedDenial, Denial, DenialFilter, KeyHour, UsageBucket, UsageQuery, UsageSum, UsageWrites } from '../../domain/store.ts';
-import { dayOf, hourOf, type Instant, type UtcDay, type UtcHour } from '../../domain/utc-day.ts';
+import { dayOf, hourOf, HOURS_PER_DAY, type Instant, type UtcDay, type UtcHour } from '../../domain/utc-day.ts';
 import type { DenialCode } from '../../domain/verdict.ts';
 import { countDenied, deniedPage, deniedSince } from './denials.ts';
 import type { Folding } from './folding.ts';
 import { keyHours } from './key-hours.ts';
+import { NOT_ROLLED_UP, OPEN_HOURS } from './daily-usage.ts';
 import { Conditions, type Sql } from './sql.ts';
 import { UNFOLDED } from './uses.ts';
 
@@ -42,16 +43,20 @@ export class SqliteUsage implements UsageWrites {
 
   async sums(query: UsageQuery): Promise<readonly UsageSum[]> {
     const unit = query.table === 'hour' ? HOURS : DAYS;
+    const [from, to] = [unit.numberOf(query.from), unit.numberOf(query.to)];
     const bucket = bucketColumn(query.by, unit);
-    const where = this.#conditions(query, unit);
+    const parts = [
+      { table: unit.table, where: conditions(query, unit.column, from, to) },
+      ...(unit === DAYS ? [this.#hoursOfDays(query, from, to)] : []),
+      { table: unfoldedUsage(unit), where: conditions(query, unit.column, from, to) },
+    ];
+    const columns = `${unit.column}, ${REFS}, requests, credits`;
     const spent = this.#sql.all<{ bucket: number; requests: number; credits: number }>(
-      `SELECT ${bucket} AS bucket, sum(requests) AS requests, sum(credits) AS credits FROM (
-         SELECT ${unit.column}, ${REFS}, requests, credits FROM ${unit.table}
-         UNION ALL
-         SELECT at / ${String(unit.ms)}, account_ref, ifnull(key_ref, 0), service_ref, 1, cost FROM ${UNFOLDED}
-       ) ${where.text} GROUP BY 1 ORDER BY 1`,
-      ...where.values,
+      `SELECT ${bucket} AS bucket, sum(requests) AS requests, sum(credits) AS credits
+       FROM (${parts.map(({ table, where }) => `SELECT ${columns} FROM ${table} ${where.text}`).join(' UNION ALL ')}) GROUP BY 1 ORDER BY 1`,
+      ...parts.flatMap(({ where }) => where.values),
     );
+    const where = conditions(query, unit.column, from, to);
     const denied = this.#sql.all<{ bucket: number; code: DenialCode; requests: number }>(
       `SELECT ${bucket} AS bucket, code, sum(requests) AS requests FROM ${unit.denied} ${where.text} GROUP BY 1, 2 ORDER BY 1, 2`,
       ...where.values,
@@ -59,31 +64,33 @@ export class SqliteUsage implements UsageWrites {
     return joined(spent, denied);
   }
 
-  #conditions(query: UsageQuery, unit: typeof HOURS): Conditions {
-    const where = new Conditions().add(`${unit.column} >= ? AND ${unit.column} < ?`, unit.numberOf(query.from), unit.numberOf(query.to));
-    if (query.accountRef !== undefined) where.add('account_ref = ?', query.accountRef);
-    if (query.keyRef !== undefined) where.add('key_ref = ?', query.keyRef);
-    if (query.service !== undefined) where.add('service_ref IN (SELECT ref FROM services WHERE name = ?)', query.service);
-    return where;
+  /** What the hours say of days that are not rolled up yet. */
+  #hoursOfDays(query: UsageQuery, from: UtcDay, to: UtcDay): { table: string; where: Conditions } {
+    const first = Math.max(from, this.#sql.number('SELECT closed_through + 1 AS n FROM state'));
+    return {
+      table: `(SELECT *, hour / ${String(HOURS_PER_DAY)} AS day FROM ${NOT_ROLLED_UP})`,
+      where: conditions(query, 'hour', first * HOURS_PER_DAY, Math.max(first, to) * HOURS_PER_DAY),
+    };
   }
 
   async ofKeys(
     keyRefs: readonly Ref[],
     day: UtcDay,
   ): Promise<ReadonlyMap<Ref, { requests: number; credits: number; lastUsedAt: Instant | null }>> {
-    const list = JSON.stringify(keyRefs);
     const rows = this.#sql.all<{ ref: Ref; requests: number; credits: number; lastUsedAt: Instant | null }>(
-      `WITH wanted AS MATERIALIZED (SELECT value AS ref FROM json_each(?)),
-         recent AS MATERIALIZED (SELECT key_ref, max(at) AS at, sum(at / 86400000 = ?) AS requests,
-             sum(CASE WHEN at / 86400000 = ? THEN cost ELSE 0 END) AS credits
-           FROM ${UNFOLDED} WHERE key_ref IN (SELECT ref FROM wanted) GROUP BY key_ref),
-         folded AS MATERIALIZED (SELECT key_ref, sum(requests) AS requests, sum(credits) AS credits FROM usage_days
-           WHERE day = ? AND account_ref IN (SELECT account_ref FROM keys WHERE ref IN (SELECT ref FROM wanted))
-             AND key_ref IN (SELECT ref FROM wanted) GROUP BY key_ref)
-       SELECT ref, ifnull(f.requests, 0) + ifnull(r.requests, 0) AS requests, ifnull(f.credits, 0) + ifnull(r.credits, 0) AS credits,
-         nullif(max(ifnull(a.last_used_at, 0), ifnull(r.at, 0)), 0) AS lastUsedAt
-       FROM wanted LEFT JOIN folded f ON f.key_ref = ref LEFT JOIN recent r ON r.key_ref = ref LEFT JOIN key_activity a ON a.key_ref = ref`,
-      ...[list, day, day, day],
+      `WITH RECURSIVE wanted AS MATERIALIZED (SELECT k.ref, k.account_ref FROM json_each(?) l CROSS JOIN keys k ON k.ref = l.value),
+         hours (hour) AS (${OPEN_HOURS}),
+         used AS (
+           SELECT u.key_ref, u.day, u.requests, u.credits, 0 AS at FROM wanted w CROSS JOIN usage_days u
+             ON u.day = ? AND u.account_ref = w.account_ref AND u.key_ref = w.ref
+           UNION ALL SELECT u.key_ref, u.hour / 24, u.requests, u.credits, u.last_at FROM wanted w CROSS JOIN hours CROSS JOIN ${NOT_ROLLED_UP} u
+             ON u.hour = hours.hour AND u.account_ref = w.account_ref AND u.key_ref = w.ref
+           UNION ALL SELECT key_ref, at / 86400000, 1, cost, at FROM ${UNFOLDED} WHERE key_ref IN (SELECT ref FROM wanted)
+           UNION ALL SELECT key_ref, -1, 0, 0, last_used_at FROM key_activity WHERE key_ref IN (SELECT ref FROM wanted))
+       SELECT ref, sum(CASE WHEN day = ? THEN requests ELSE 0 END) AS requests, sum(CASE WHEN day = ? THEN credits ELSE 0 END) AS credits,
+         nullif(max(ifnull(at, 0)), 0) AS lastUsedAt
+       FROM wanted LEFT JOIN used ON used.key_ref = ref GROUP BY ref`,
+      ...[JSON.stringify(keyRefs), day, day, day],
     );
     return new Map(rows.map(({ ref, ...usage }) => [ref, usage]));
   }
@@ -144,6 +151,27 @@ export class SqliteUsage implements UsageWrites {
       ...[at, accountRef, keyRef, serviceRef, code, ip, requestId, count],
     );
   }
+}
+
+/** The tables lie by hour or day and then by account, so that for one account each of them is looked up by itself. */
+function conditions({ accountRef, keyRef, service }: UsageQuery, column: string, from: number, to: number): Conditions {
+  const where = new Conditions();
+  if (accountRef === undefined && keyRef === undefined) where.add(`${column} >= ? AND ${column} < ?`, from, to);
+  else where.add(`${column} IN (SELECT value FROM json_each(?))`, numbersAsJson(from, to));
+  if (accountRef !== undefined) where.add('account_ref = ?', accountRef);
+  else if (keyRef !== undefined) where.add('account_ref = (SELECT account_ref FROM keys WHERE ref = ?)', keyRef);
+  if (keyRef !== undefined) where.add('key_ref = ?', keyRef);
+  if (service !== undefined) where.add('service_ref IN (SELECT ref FROM services WHERE name = ?)', service);
+  return where;
+}
+
+function numbersAsJson(from: number, to: number): string {
+  return JSON.stringify(Array.from({ length: Math.max(0, to - from) }, (_, index) => from + index));
+}
+
+function unfoldedUsage(unit: typeof HOURS): string {
+  return `(SELECT at / ${String(unit.ms)} AS ${unit.column}, account_ref, ifnull(key_ref, 0) AS key_ref, service_ref, 1 AS requests,
+    cost AS credits FROM ${UNFOLDED})`;
 }
 
 function joined(

@@ -1,6 +1,7 @@
 import type { DebitNumber } from '../../domain/debit.ts';
 import type { Ref } from '../../domain/entities.ts';
-import { hourOf, type Instant, type UtcHour } from '../../domain/utc-day.ts';
+import { dayOfHour, hourOf, type Instant, type UtcHour } from '../../domain/utc-day.ts';
+import { rolledUpNow } from './daily-usage.ts';
 import type { JournalEntry } from './running-rows.ts';
 import type { Sql } from './sql.ts';
 
@@ -68,23 +69,31 @@ export class Uses {
 
 /** Adds the sums to the stored usage. */
 export function writeUses(sql: Sql, uses: readonly Use[]): void {
-  for (const { hour, accountRef, keyRef, serviceRef, requests, credits, lastAt, through } of uses) {
+  if (uses.length === 0) return;
+  const rolledUp = rolledUpNow(sql);
+  for (const use of uses) {
+    const { hour, accountRef, keyRef, serviceRef, requests, credits, lastAt, through } = use;
     sql.run(
-      `INSERT INTO usage_hours VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (hour, account_ref, key_ref, service_ref) DO UPDATE
-       SET requests = requests + excluded.requests, credits = credits + excluded.credits, through = excluded.through`,
-      ...[hour, accountRef, keyRef, serviceRef, requests, credits, through],
+      `INSERT INTO usage_hours VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (hour, account_ref, key_ref, service_ref) DO UPDATE
+       SET requests = requests + excluded.requests, credits = credits + excluded.credits, last_at = max(last_at, excluded.last_at),
+         through = excluded.through`,
+      ...[hour, accountRef, keyRef, serviceRef, requests, credits, lastAt, through],
     );
-    sql.run(
-      `INSERT INTO usage_days VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (day, account_ref, key_ref, service_ref) DO UPDATE
-       SET requests = requests + excluded.requests, credits = credits + excluded.credits`,
-      ...[Math.floor(hour / 24), accountRef, keyRef, serviceRef, requests, credits],
-    );
-    if (keyRef !== 0) {
-      const text =
-        'INSERT INTO key_activity VALUES (?, ?) ON CONFLICT (key_ref) DO UPDATE SET last_used_at = max(last_used_at, excluded.last_used_at)';
-      sql.run(text, keyRef, lastAt);
-    }
+    if (rolledUp(dayOfHour(hour), accountRef)) addToDay(sql, use);
   }
+}
+
+/** Adds to a day that is rolled up already what its hours have just been given. */
+function addToDay(sql: Sql, { hour, accountRef, keyRef, serviceRef, requests, credits, lastAt }: Use): void {
+  sql.run(
+    `INSERT INTO usage_days VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (day, account_ref, key_ref, service_ref) DO UPDATE
+     SET requests = requests + excluded.requests, credits = credits + excluded.credits`,
+    ...[dayOfHour(hour), accountRef, keyRef, serviceRef, requests, credits],
+  );
+  if (keyRef === 0) return;
+  const text =
+    'INSERT INTO key_activity VALUES (?, ?) ON CONFLICT (key_ref) DO UPDATE SET last_used_at = max(last_used_at, excluded.last_used_at)';
+  sql.run(text, keyRef, lastAt);
 }
 
 /** The last debit that the stored usage holds of these; 0 for none. */
