@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { isBare, runBare } from '../../src/commands/bare.ts';
 import { positionals } from '../../src/commands/program.ts';
 import { KeyctlError } from '../../src/domain/error.ts';
+import { MIGRATIONS, SCHEMA_VERSION } from '../../src/stores/sqlite/schema.ts';
 import { keyctl, temporaryFolder, temporaryStore } from '../harness.ts';
 import { charge } from '../operations/account-fixture.ts';
 import { makeKey } from '../operations/key-fixture.ts';
@@ -98,7 +99,7 @@ describe('keyctl upgrade', () => {
   test('of a store that is new enough says so', async () => {
     const { code, stdout } = await keyctl(['upgrade', '--json'], { db: opened.path });
     expect(code).toBe(0);
-    expect(JSON.parse(stdout)).toEqual({ store: opened.path, from: 2, to: 2, migrations: [], backup: null, dryRun: false });
+    expect(JSON.parse(stdout)).toEqual({ store: opened.path, from: SCHEMA_VERSION, to: SCHEMA_VERSION, migrations: [], backup: null, dryRun: false });
     expect((await keyctl(['upgrade', '--dry-run'], { db: opened.path })).stdout).toContain('nothing to do');
   });
 
@@ -112,7 +113,7 @@ describe('keyctl upgrade', () => {
       expect(stderr).toContain('keyctl upgrade');
     }
     const { stdout } = await keyctl(['upgrade', '--dry-run', '--json'], { db: opened.path });
-    expect(JSON.parse(stdout)).toMatchObject({ from: 0, to: 2, migrations: [1, 2], dryRun: true });
+    expect(JSON.parse(stdout)).toMatchObject({ from: 0, to: SCHEMA_VERSION, migrations: MIGRATIONS.map(({ version }) => version), dryRun: true });
   });
 
   test('without a store is exit 3, and makes none', async () => {

@@ -1,3 +1,4 @@
+import { AUDIT_NUMBERS } from './audit-schema.ts';
 import { IMPORTS } from './imports-schema.ts';
 
 /** `kctl` in ASCII: how a keyctl file is told from any other SQLite file. */
@@ -273,6 +274,7 @@ function generationTriggers(): string {
 export const MIGRATIONS: readonly Migration[] = [
   { version: 1, usableSince: 1, sql: FIRST + generationTriggers() },
   { version: 2, usableSince: 1, sql: IMPORTS },
+  { version: 3, usableSince: 1, sql: AUDIT_NUMBERS },
 ];
 
 export const SCHEMA_VERSION: number = MIGRATIONS.at(-1)?.version ?? 0;
