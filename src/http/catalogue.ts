@@ -1,10 +1,11 @@
 import type { Service } from '../domain/entities.ts';
 import { isName } from '../domain/names.ts';
+import type { KeyForms } from '../domain/presented-key.ts';
 import type { Store } from '../domain/store.ts';
+import { keyForms } from '../operations/key-forms.ts';
 
 /** What the server remembers of the store between two refreshes. No verdict of admission rests on it. */
-export interface Catalogue {
-  readonly prefixes: ReadonlySet<string>;
+export interface Catalogue extends KeyForms {
   readonly services: ReadonlyMap<string, Service>;
   /** From an environment's name or code to its name. */
   readonly environments: ReadonlyMap<string, string>;
@@ -12,7 +13,7 @@ export interface Catalogue {
 
 export function readCatalogue(store: Store): Promise<Catalogue> {
   return store.read(async (tx) => {
-    const prefixes = new Set(await tx.config.prefixes());
+    const forms = await keyForms(tx);
     const services = new Map((await tx.catalogue.services()).map((service) => [service.name, service]));
     const known = await tx.catalogue.environments();
     // Names come last, so that a code that is spelled like another environment's name does not hide it.
@@ -20,7 +21,7 @@ export function readCatalogue(store: Store): Promise<Catalogue> {
       ...known.map(({ code, name }) => [code, name] as const),
       ...known.map(({ name }) => [name, name] as const),
     ]);
-    return { prefixes, services, environments };
+    return { ...forms, services, environments };
   });
 }
 

@@ -70,7 +70,7 @@ function parseJson(body: Body): { readonly value: unknown } | string {
 function requestOf(asked: Question, options: ServeOptions, catalogue: Catalogue): Request {
   const service = asked.service ?? options.service ?? DEFAULT_SERVICE;
   return {
-    subject: presentedKey(asked.apiKey, catalogue.prefixes),
+    subject: presentedKey(asked.apiKey, catalogue),
     service: isName(service) ? service : '',
     environment: insistedEnvironment(catalogue, options.environment, asked.environment ?? null),
     cost: asked.cost ?? null,

@@ -22,7 +22,7 @@ export async function answerSelf(exchange: Exchange, deps: SelfDeps): Promise<vo
   exchange.ignoreBody();
   const { store, brake, options, catalogue, clock } = deps;
   const { head, connection } = exchange;
-  const subject = presentedKey(singleHeader(head.rawHeaders, options.header.toLowerCase()), catalogue().prefixes);
+  const subject = presentedKey(singleHeader(head.rawHeaders, options.header.toLowerCase()), catalogue());
   const ip = clientAddress(head, peerOf(head, options.socket !== null), options.trustProxy);
   const { denied, self } = await describeSelf(store, subject, ip);
   if (denied?.code === 'invalid_api_key') {

@@ -49,7 +49,7 @@ export class Verify {
     const service = options.service ?? named;
     const requestId = this.#requestIdHeader === null ? null : singleHeader(rawHeaders, this.#requestIdHeader);
     return {
-      subject: presentedKey(singleHeader(rawHeaders, this.#header), known.prefixes),
+      subject: presentedKey(singleHeader(rawHeaders, this.#header), known),
       // What is no name names no service: the store is not asked for kilobytes of path.
       service: isName(service) ? service : '',
       environment: insistedEnvironment(known, options.environment, null),

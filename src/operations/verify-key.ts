@@ -5,6 +5,7 @@ import type { Store } from '../domain/store.ts';
 import type { Verdict } from '../domain/verdict.ts';
 import { findEnvironment } from './find-environment.ts';
 import { presentedKey } from '../domain/presented-key.ts';
+import { keyForms } from './key-forms.ts';
 
 /** What is asked about a secret. The rules of `serve` apply, rate limit and address included. */
 export interface VerifyKey {
@@ -21,7 +22,7 @@ export interface VerifyKey {
 /** Decides as `serve` would. A denial is a verdict; throws `not_found` only for an environment that does not exist. */
 export async function verifyKey(store: Store, { apiKey, service, environment, ip, charge }: VerifyKey): Promise<Verdict> {
   const request = await store.read(async (tx): Promise<Request> => ({
-    subject: presentedKey(apiKey, new Set(await tx.config.prefixes())),
+    subject: presentedKey(apiKey, await keyForms(tx)),
     // SECURITY: what is no name may be anything, and is asked for as the service that never exists.
     service: isName(service) ? service : '',
     environment: environment === null ? null : (await findEnvironment(tx, environment)).name,

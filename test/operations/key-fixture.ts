@@ -6,6 +6,7 @@ import type { KeyView } from '../../src/operations/describe-keys.ts';
 import type { KeyReference } from '../../src/operations/find-key.ts';
 import { rotateKey, type RotatedKey } from '../../src/operations/rotate-key.ts';
 import { presentedKey } from '../../src/domain/presented-key.ts';
+import { keyForms } from '../../src/operations/key-forms.ts';
 import { ACTOR } from '../harness.ts';
 
 export const HOUR = 3_600_000;
@@ -38,7 +39,7 @@ export async function makeAccount(store: Store, name: string, tier = 'free'): Pr
 
 /** Sends so many requests with a secret, as the endpoint would but at no rate, and returns the codes. */
 export async function spend(store: Store, apiKey: string, count: number): Promise<readonly string[]> {
-  const subject = await store.read(async (tx) => presentedKey(apiKey, new Set(await tx.config.prefixes())));
+  const subject = await store.read(async (tx) => presentedKey(apiKey, await keyForms(tx)));
   const request: Request = {
     ...{ subject, service: 'default', environment: null, cost: null, ip: null, requestId: null, requestIdRule: 'json' },
     ...{ dryRun: false, fromShell: true },
