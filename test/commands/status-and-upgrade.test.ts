@@ -99,7 +99,14 @@ describe('keyctl upgrade', () => {
   test('of a store that is new enough says so', async () => {
     const { code, stdout } = await keyctl(['upgrade', '--json'], { db: opened.path });
     expect(code).toBe(0);
-    expect(JSON.parse(stdout)).toEqual({ store: opened.path, from: SCHEMA_VERSION, to: SCHEMA_VERSION, migrations: [], backup: null, dryRun: false });
+    expect(JSON.parse(stdout)).toEqual({
+      store: opened.path,
+      from: SCHEMA_VERSION,
+      to: SCHEMA_VERSION,
+      migrations: [],
+      backup: null,
+      dryRun: false,
+    });
     expect((await keyctl(['upgrade', '--dry-run'], { db: opened.path })).stdout).toContain('nothing to do');
   });
 
@@ -113,7 +120,12 @@ describe('keyctl upgrade', () => {
       expect(stderr).toContain('keyctl upgrade');
     }
     const { stdout } = await keyctl(['upgrade', '--dry-run', '--json'], { db: opened.path });
-    expect(JSON.parse(stdout)).toMatchObject({ from: 0, to: SCHEMA_VERSION, migrations: MIGRATIONS.map(({ version }) => version), dryRun: true });
+    expect(JSON.parse(stdout)).toMatchObject({
+      from: 0,
+      to: SCHEMA_VERSION,
+      migrations: MIGRATIONS.map(({ version }) => version),
+      dryRun: true,
+    });
   });
 
   test('without a store is exit 3, and makes none', async () => {
