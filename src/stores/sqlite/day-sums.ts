@@ -85,7 +85,8 @@ export function busiest(sql: Sql, day: UtcDay, limit: number): AccountBooks[] {
 
 export function countOpenedByTier(sql: Sql, day: UtcDay): Map<string, number> {
   const rows = sql.all<{ tier: string; n: number }>(
-    `SELECT ${TIER_ON_DAY} AS tier, count(*) AS n FROM ${BOOKS} b JOIN accounts ON accounts.ref = b.account_ref WHERE b.day = ? GROUP BY 1`,
+    `SELECT ${TIER_ON_DAY} AS tier, count(*) AS n FROM ${BOOKS} b JOIN accounts ON accounts.ref = b.account_ref
+     WHERE b.day = ? AND accounts.created_at < (b.day + 1) * 86400000 GROUP BY 1`,
     ...[day, day],
   );
   return new Map(rows.map((row) => [row.tier, row.n]));
