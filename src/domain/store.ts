@@ -3,8 +3,8 @@ import type { Request } from './decide.ts';
 import type { Account, Environment, Key, KeyStatus, Ref, Service, Tier } from './entities.ts';
 import type { ImportRows, ImportWrites, Staging } from './imports.ts';
 import type { Page } from './page.ts';
-import type { RateLimit } from './rate-limit.ts';
 import type { ProofRows } from './proof.ts';
+import type { RateLimit } from './rate-limit.ts';
 import type { Preview } from './settle.ts';
 import type { DebitRows, DebitWrites, UsageRows, UsageWrites } from './traffic.ts';
 import type { Instant, UtcDay, UtcHour } from './utc-day.ts';
@@ -232,6 +232,7 @@ export interface ReadTransaction {
   readonly usage: UsageRows;
   readonly audit: AuditRows;
   readonly config: ConfigRows;
+  readonly proof: ProofRows;
   readonly imports: ImportRows;
   readonly staging: Staging;
   /** What pruning by these limits would delete. */
