@@ -1,6 +1,7 @@
-import { closeSync, fsyncSync, openSync, rmSync } from 'node:fs';
+import { closeSync, openSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { KeyctlError } from '../../domain/error.ts';
+import { syncFile } from './copy.ts';
 import { errorCode, schemaVersion, translated, type Sqlite } from './database.ts';
 import { openFile } from './driver.ts';
 import { APPLICATION_ID } from './schema.ts';
@@ -31,16 +32,6 @@ function openNew(target: string): number {
   } catch (error) {
     if (errorCode(error) !== 'EEXIST') throw error;
     throw new KeyctlError('already_exists', `There is a file at ${target} already.`, { cause: error });
-  }
-}
-
-/** Also for a folder: a new name is on the disk only when its folder is. */
-function syncFile(path: string): void {
-  const file = openSync(path, 'r');
-  try {
-    fsyncSync(file);
-  } finally {
-    closeSync(file);
   }
 }
 

@@ -3,6 +3,7 @@ import { dirname } from 'node:path';
 import { KeyctlError } from '../../domain/error.ts';
 import type { Instant } from '../../domain/utc-day.ts';
 import { openFile, type Sqlite, type Statement } from './driver.ts';
+import { identityOf } from './opened-files.ts';
 import { APPLICATION_ID, SCHEMA_VERSION } from './schema.ts';
 
 export type { Sqlite, Statement };
@@ -36,9 +37,11 @@ function openChecked(path: string, mode: 'read' | 'write', busyTimeoutMs: number
 function openTranslated(path: string, mode: 'read' | 'write', busyTimeoutMs: number, check: (db: Sqlite, path: string) => void): Sqlite {
   return translated(path, () => {
     checkFile(path);
+    const file = identityOf(path);
     const db = openFile(path, { readonly: mode === 'read', fileMustExist: true, timeout: busyTimeoutMs });
     try {
       check(db, path);
+      checkStillThere(path, file);
       configure(db, mode);
       return db;
     } catch (error) {
@@ -60,10 +63,12 @@ export function createDatabase(path: string, busyTimeoutMs: number): Sqlite {
       closeSync(openSync(path, 'a', 0o600));
       if (!statSync(path).isFile()) throw foreign(path);
     }
+    const file = identityOf(path);
     const db = openFile(path, { timeout: busyTimeoutMs });
     try {
       const { n: objects } = db.prepare('SELECT count(*) AS n FROM sqlite_schema').get() as { n: number };
       if (objects > 0) checkKeyctl(db, path);
+      if (path !== ':memory:') checkStillThere(path, file);
       configure(db, 'write');
       return db;
     } catch (error) {
@@ -71,6 +76,12 @@ export function createDatabase(path: string, busyTimeoutMs: number): Sqlite {
       throw error;
     }
   });
+}
+
+/** A restore lets nobody read until it is done: whoever opened the file before and got its turn only after has a file that is no more. */
+function checkStillThere(path: string, file: string | null): void {
+  if (identityOf(path) === file) return;
+  throw new KeyctlError('store_busy', `The store at ${path} was replaced while it was being opened.`, { hint: 'Try again.' });
 }
 
 export function storeExists(path: string): boolean {

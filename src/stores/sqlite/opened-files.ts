@@ -28,7 +28,8 @@ export class OpenedFiles {
   }
 }
 
-function identityOf(path: string): string | null {
+/** Which file stands at a path; null for none. */
+export function identityOf(path: string): string | null {
   const found = statSync(path, { throwIfNoEntry: false });
   return found === undefined ? null : `${String(found.dev)} ${String(found.ino)}`;
 }
