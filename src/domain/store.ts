@@ -1,3 +1,4 @@
+import type { ArchiveRows, ArchiveWrites } from './archive.ts';
 import type { CreditRows, CreditWrites } from './books.ts';
 import type { Request } from './decide.ts';
 import type { Account, Environment, Key, KeyStatus, Ref, Service, Tier } from './entities.ts';
@@ -235,6 +236,7 @@ export interface ReadTransaction {
   readonly proof: ProofRows;
   readonly imports: ImportRows;
   readonly staging: Staging;
+  readonly archive: ArchiveRows;
   /** What pruning by these limits would delete. */
   countPrunable(limits: PruneLimits): Promise<Pruned>;
 }
@@ -249,6 +251,7 @@ export interface WriteTransaction extends ReadTransaction {
   readonly usage: UsageWrites;
   readonly config: ConfigWrites;
   readonly imports: ImportWrites;
+  readonly archive: ArchiveWrites;
   readonly audit: AuditRows & { append(entry: AuditEntry): Promise<void> };
   /** Deletes at most `limit` rows; the caller goes on until nothing is left. */
   prune(limits: PruneLimits, limit: number): Promise<Pruned>;

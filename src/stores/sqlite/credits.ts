@@ -41,6 +41,11 @@ export class SqliteCredits implements CreditWrites {
     this.#current.forget();
   }
 
+  /** Before anything reads the view of the running days. */
+  ready(): void {
+    this.#current.ready();
+  }
+
   #rows(): RunningRows {
     this.#folding.follow();
     return this.#folding.rows;

@@ -50,6 +50,11 @@ export class Sql {
     return this.#preparedRaw(text).all(values) as Columns[];
   }
 
+  /** All rows, one after the other, each read when it is its turn. Until the last is read the connection can do nothing else. */
+  each(text: string): IterableIterator<Row> {
+    return this.#prepared(text).iterate() as IterableIterator<Row>;
+  }
+
   /** Runs a statement with all its values in one list. */
   runWith(text: string, values: readonly Value[]): void {
     this.#prepared(text).run(values);

@@ -5,6 +5,7 @@ import type { Pruned, PruneLimits, ReadTransaction, Store, WriteTransaction } fr
 import type { Instant } from '../../domain/utc-day.ts';
 import type { Verdict } from '../../domain/verdict.ts';
 import { SqliteAccounts } from './accounts.ts';
+import { SqliteArchive } from './archive.ts';
 import { SqliteAudit } from './audit.ts';
 import { SqliteCatalogue } from './catalogue.ts';
 import { SqliteConfig } from './config.ts';
@@ -68,6 +69,7 @@ class SqliteTransaction implements WriteTransaction {
   readonly proof: SqliteProof;
   readonly imports: SqliteImports;
   readonly staging: SqliteStaging;
+  readonly archive: SqliteArchive;
   readonly #sql: Sql;
   readonly #folding: Folding;
 
@@ -86,6 +88,7 @@ class SqliteTransaction implements WriteTransaction {
     this.proof = new SqliteProof(sql, this.credits);
     this.imports = new SqliteImports(sql, this.keys);
     this.staging = new SqliteStaging(sql);
+    this.archive = new SqliteArchive(sql, this.credits);
   }
 
   /** After a rollback, which takes back what was remembered in it. */

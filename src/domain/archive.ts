@@ -1,0 +1,139 @@
+import {
+  anything,
+  checked,
+  day,
+  debitNumber,
+  digest,
+  hour,
+  instant,
+  listOf,
+  maybe,
+  object,
+  text,
+  whole,
+  yes,
+  type RowOf,
+} from './archive-fields.ts';
+import { checkIpRange } from './ip-range.ts';
+import { checkEnvironmentCode, checkExternalId, checkKeyName, checkKeyPrefix, checkName, checkText } from './names.ts';
+
+// The format of an export: JSON lines. The first says what the file is, each of the others is one row of the store, and the last says how many
+// there are. Accounts and keys are named by their ids, services by a number, since several that were deleted may have had one name.
+
+export const FORMAT = 'keyctl-export';
+export const FORMAT_VERSION = 1;
+
+/** What an export holds: the whole store, or keys with whatever they need. */
+export type Scope = 'store' | 'keys';
+
+const serviceName = checked((found) => checkName('service', found));
+const environmentName = checked((found) => checkName('environment', found));
+const tierName = checked((found) => checkName('tier', found));
+/** The service of a limit may be `*`, every service. */
+const limited = checked((found) => (found === '*' ? found : checkName('service', found)));
+const note = checked((found) => checkText('note', found));
+const mask = checked((found) => (/^[\x21-\x7e]{0,26}…[\x21-\x7e]{0,4}$/.test(found) ? found : checkKeyName('/')));
+
+const books = { granted: whole, adjusted: whole, spent: whole };
+const used = { account: text, key: maybe(text), service: whole, requests: whole, credits: whole };
+const denied = { account: maybe(text), key: maybe(text), service: maybe(whole), code: text, requests: whole };
+
+/** Every kind of line, in the order in which they stand: each refers only to those before it. */
+export const KINDS = {
+  state: { closedThrough: day, aheadMicros: whole },
+  setting: { name: text, value: text },
+  prefix: { prefix: checked(checkKeyPrefix), since: instant },
+  reset: { at: instant, day },
+  environment: { name: environmentName, code: checked(checkEnvironmentCode) },
+  service: { number: whole, name: serviceName, cost: whole, environment: maybe(text), deletedAt: maybe(instant) },
+  tier: {
+    name: tierName,
+    deletedAt: maybe(instant),
+    credits: listOf(object({ from: day, credits: whole })),
+    limits: listOf(object({ service: limited, requestsPerSecond: whole, burst: whole })),
+  },
+  import: { id: text, begunAt: instant, doneAt: instant, undoneAt: maybe(instant), accounts: whole, keys: whole },
+  account: {
+    id: text,
+    name: checked((found) => checkName('account', found)),
+    externalId: maybe(checked(checkExternalId)),
+    createdAt: instant,
+    suspendedAt: maybe(instant),
+    tiers: listOf(object({ from: day, tier: text, decidedAt: instant })),
+    import: maybe(text),
+  },
+  key: {
+    id: text,
+    account: text,
+    name: checked(checkKeyName),
+    environment: text,
+    sha256: digest,
+    mask,
+    note: maybe(note),
+    createdAt: instant,
+    expiresAt: maybe(instant),
+    disabledAt: maybe(instant),
+    disabledReason: maybe(note),
+    deletedAt: maybe(instant),
+    rotatedFrom: maybe(text),
+    rotatedTo: maybe(text),
+    services: listOf(serviceName),
+    allowedIps: listOf(checked(checkIpRange)),
+    dailyCap: maybe(whole),
+    /** The first key of its chain of rotations, which share one cap. */
+    capOf: text,
+    lastUsedAt: maybe(instant),
+    import: maybe(text),
+  },
+  adjustment: { id: text, at: instant, account: text, day, amount: whole, reason: text, actor: text },
+  books: { account: text, day, ...books },
+  closedDay: { day, closedAt: instant, accounts: whole, ...books },
+  cap: { key: text, day, spent: whole },
+  debit: {
+    ...{ id: debitNumber, at: instant, account: text, key: maybe(text), service: whole, cost: whole, balanceAfter: whole },
+    ...{ requestId: maybe(text), refundedAt: maybe(instant) },
+  },
+  requestId: {
+    ...{ requestId: text, account: text, debit: debitNumber, key: maybe(text), service: whole, cost: whole, expiresAt: instant },
+    ...{ replaysLeft: maybe(whole), refunded: yes },
+  },
+  usedHour: { hour, ...used },
+  usedDay: { day, ...used },
+  deniedHour: { hour, ...denied },
+  deniedDay: { day, ...denied },
+  denial: { at: instant, ...denied, ip: maybe(text), requestId: maybe(text) },
+  audit: {
+    at: instant,
+    actor: object({ claimed: maybe(text), osUser: text, sudoUser: maybe(text), host: text }),
+    ...{ action: text, targetKind: text, targetId: text, targetName: text, before: maybe(anything), after: maybe(anything) },
+  },
+} as const;
+
+export type Kind = keyof typeof KINDS;
+export type ArchiveRow<Name extends Kind> = RowOf<(typeof KINDS)[Name]>;
+
+export const ALL_KINDS = Object.keys(KINDS) as readonly Kind[];
+/** What `--keys` exports. */
+export const KEY_KINDS: readonly Kind[] = ['environment', 'service', 'tier', 'account', 'key'];
+
+export function isKind(found: unknown): found is Kind {
+  return typeof found === 'string' && Object.hasOwn(KINDS, found);
+}
+
+/** The part of the store's port that copies it. */
+export interface ArchiveRows {
+  /** How many rows there are of all kinds together, about. */
+  count(scope: Scope): Promise<number>;
+  /** All rows of a kind, some at a time, in an order in which they can be put back. */
+  rows<Name extends Kind>(kind: Name, scope: Scope): AsyncIterable<readonly ArchiveRow<Name>[]>;
+}
+
+export interface ArchiveWrites extends ArchiveRows {
+  /** Whether the store is as it was made, but for its settings, tiers and services. */
+  isUntouched(): Promise<boolean>;
+  /** Empties an untouched store of what it began with. */
+  clear(): Promise<void>;
+  put<Name extends Kind>(kind: Name, row: ArchiveRow<Name>): Promise<void>;
+  /** To be called after the last row. */
+  seal(): Promise<void>;
+}
