@@ -29,6 +29,7 @@ import { keyByDigest, keyByRef } from './keys.ts';
 import type { JournalState } from './running-rows.ts';
 import type { Sql } from './sql.ts';
 import { tierByName } from './tiers.ts';
+import { checkStillUsable } from './usable.ts';
 
 interface State extends JournalState {
   readonly generation: number;
@@ -112,6 +113,7 @@ export class SqliteSettling implements SettlingRows {
   }
 
   #forget(generation: number): void {
+    checkStillUsable(this.#sql);
     this.#services.clear();
     this.#keysByDigest.clear();
     this.#accounts.clear();

@@ -23,6 +23,7 @@ import { SqliteSettling } from './settle.ts';
 import { SqliteStaging } from './staging.ts';
 import { Sql } from './sql.ts';
 import { SqliteTiers } from './tiers.ts';
+import { checkStillUsable } from './usable.ts';
 import { SqliteUsage } from './usage.ts';
 import { WriteTurn } from './write-turn.ts';
 
@@ -108,6 +109,7 @@ class SqliteTransaction implements WriteTransaction {
 
 interface Connection {
   readonly db: Sqlite;
+  readonly sql: Sql;
   readonly transaction: SqliteTransaction;
   readonly settling: SqliteSettling;
   readonly files: OpenedFiles;
@@ -198,6 +200,7 @@ class SqliteStore implements Store {
     try {
       begin(connection, kind);
       begun = true;
+      checkStillUsable(connection.sql);
       const result = await act(connection.transaction, this.#options.clock());
       db.exec('COMMIT');
       return result;
@@ -241,5 +244,5 @@ function connect(db: Sqlite, { path, busyTimeoutMs, mostPages }: SqliteOptions):
   const folding = new Folding(sql);
   const settling = new SqliteSettling(sql, folding);
   const turn = new WriteTurn(db, path, busyTimeoutMs);
-  return { db, transaction: new SqliteTransaction(sql, folding), settling, files: new OpenedFiles(path), turn };
+  return { db, sql, transaction: new SqliteTransaction(sql, folding), settling, files: new OpenedFiles(path), turn };
 }

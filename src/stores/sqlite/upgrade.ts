@@ -77,6 +77,8 @@ function migrate(
     }
     const now = options.clock();
     for (const migration of waiting) applyMigration(db, migration, now);
+    // A server that goes on reads everything anew, and asks whether it still may.
+    db.exec('UPDATE state SET generation = generation + 1');
     if ((db.pragma('foreign_key_check') as unknown[]).length > 0) throw new RangeError('a migration broke a foreign key');
     const to = waiting.at(-1)?.version ?? from;
     appendAudit(new Sql(db), {
