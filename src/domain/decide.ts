@@ -1,6 +1,6 @@
 import { remaining, type Balance } from './credits.ts';
 import { debitId, type DebitNumber, type PriorCharge, type RequestIdRule } from './debit.ts';
-import { keyStatus, type Account, type Key, type Ref, type Service } from './entities.ts';
+import { keyStatus, type Account, type Ref, type Service, type VerifiedKey } from './entities.ts';
 import { ipInRanges } from './ip-range.ts';
 import { rateState, type ArrivalMicros, type RateLimit, type RateState } from './rate-limit.ts';
 import { nextReset, type Instant } from './utc-day.ts';
@@ -36,7 +36,7 @@ export interface Request {
 export interface Facts {
   readonly service: Service | null;
   /** Null when no such key exists, when it is deleted, or when an account is charged without a key. */
-  readonly key: Key | null;
+  readonly key: VerifiedKey | null;
   readonly account: Account | null;
   /** The name of the tier that holds on the day of `now`. */
   readonly tier: string | null;
@@ -103,7 +103,7 @@ export const CHECKS: readonly (readonly [DenialCode, Passes])[] = [
   ['request_limit_reached', (request, facts, now) => facts.prior !== null || request.fromShell || (rateOf(facts, now)?.admitted ?? true)],
 ];
 
-function environmentFits(key: Key | null, environment: string | null): boolean {
+function environmentFits(key: VerifiedKey | null, environment: string | null): boolean {
   return key === null || environment === null || key.environment === environment;
 }
 

@@ -77,6 +77,9 @@ export interface Key {
   readonly capGroup: Ref;
 }
 
+/** What a verification has to know of a key. */
+export type VerifiedKey = Omit<Key, 'digest' | 'mask' | 'note' | 'rotatedFrom'>;
+
 export type KeyStatus = 'active' | 'disabled' | 'expired' | 'deleted';
 
 /** A key's status at an instant. Deleted outweighs disabled, which outweighs expired, as in verification. */

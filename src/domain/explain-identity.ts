@@ -1,5 +1,5 @@
 import type { Facts, Request } from './decide.ts';
-import type { Key } from './entities.ts';
+import type { VerifiedKey } from './entities.ts';
 import { formatInstant, type Instant } from './utc-day.ts';
 
 /** What a check is told about. */
@@ -17,7 +17,7 @@ export interface Told {
 }
 
 /** How a command names the key. */
-export function idOf(key: Key | null): string {
+export function idOf(key: VerifiedKey | null): string {
   return key?.id ?? '<key>';
 }
 

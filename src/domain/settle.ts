@@ -1,7 +1,7 @@
 import { openBalance, type Balance } from './credits.ts';
 import { decide, type Change, type Facts, type Request, type Subject } from './decide.ts';
 import { REQUEST_ID_REPLAYS, type DebitNumber, type NewDebit, type PriorCharge, type RequestIdRule } from './debit.ts';
-import { creditsOn, limitFor, tierOn, type Account, type Key, type Ref, type Service, type Tier } from './entities.ts';
+import { creditsOn, limitFor, tierOn, type Account, type Ref, type Service, type Tier, type VerifiedKey } from './entities.ts';
 import type { ArrivalMicros } from './rate-limit.ts';
 import { dayOf, type Instant, type UtcDay } from './utc-day.ts';
 import type { Verdict } from './verdict.ts';
@@ -24,8 +24,8 @@ export interface StoredSpending {
 /** Read access to the rows that a batch touches, under the lock of its transaction. SQLite reads them when asked; PostgreSQL has them ready. */
 export interface SettlingRows {
   service(name: string): Service | null;
-  keyByDigest(digest: string): Key | null;
-  key(ref: Ref): Key | null;
+  keyByDigest(digest: string): VerifiedKey | null;
+  key(ref: Ref): VerifiedKey | null;
   account(ref: Ref): Account;
   tier(name: string): Tier;
   spending(accountRef: Ref, day: UtcDay): StoredSpending;
@@ -191,7 +191,7 @@ class Batch {
     };
   }
 
-  #key(subject: Subject): Key | null {
+  #key(subject: Subject): VerifiedKey | null {
     if (subject.kind === 'digest') return this.#rows.keyByDigest(subject.digest);
     return subject.kind === 'key' ? this.#rows.key(subject.ref) : null;
   }

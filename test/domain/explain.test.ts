@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { CHECKS, decide, type Facts, type Request } from '../../src/domain/decide.ts';
-import type { Key } from '../../src/domain/entities.ts';
+import type { VerifiedKey } from '../../src/domain/entities.ts';
 import { explain, type ExplainedCheck } from '../../src/domain/explain.ts';
 import { ACCOUNT, balanceOf, factsOf, KEY, NOW, priorOf, requestOf, SERVICE } from './samples.ts';
 
@@ -76,7 +76,7 @@ function merged<Whole extends object>(parts: readonly Partial<Whole>[]): Partial
 }
 
 /** What makes a key another than the sample: two troubles with the key are put into one key. */
-function differing(key: Key | null): Partial<Key> {
+function differing(key: VerifiedKey | null): Partial<VerifiedKey> {
   return Object.fromEntries(Object.entries(key ?? {}).filter(([name, value]) => KEY[name as keyof Key] !== value));
 }
 

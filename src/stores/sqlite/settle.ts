@@ -7,7 +7,7 @@ import {
   type RequestIdRule,
 } from '../../domain/debit.ts';
 import type { Request } from '../../domain/decide.ts';
-import type { Account, Key, Ref, Service, Tier } from '../../domain/entities.ts';
+import type { Account, Ref, Service, Tier, VerifiedKey } from '../../domain/entities.ts';
 import {
   preview,
   settle,
@@ -25,7 +25,8 @@ import { liveServices } from './catalogue.ts';
 import { storedSpending } from './credits.ts';
 import { correctSums } from './day-sums.ts';
 import type { Folding } from './folding.ts';
-import { keyByDigest, keyByRef } from './keys.ts';
+import { Identities } from './identities.ts';
+import { keyByRef } from './keys.ts';
 import type { JournalState } from './running-rows.ts';
 import type { Sql } from './sql.ts';
 import { tierByName } from './tiers.ts';
@@ -66,7 +67,8 @@ export class SqliteSettling implements SettlingRows {
   readonly #folding: Folding;
   #generation = -1;
   readonly #services = new Map<string, Service>();
-  readonly #keysByDigest = new Map<string, Key>();
+  readonly #identities: Identities;
+  readonly #keysByDigest = new Map<string, VerifiedKey>();
   readonly #accounts = new Map<Ref, Account>();
   readonly #tiers = new Map<string, Tier>();
   #jsonWindow = REQUEST_ID_WINDOW_MS.json;
@@ -74,6 +76,7 @@ export class SqliteSettling implements SettlingRows {
   constructor(sql: Sql, folding: Folding) {
     this.#sql = sql;
     this.#folding = folding;
+    this.#identities = new Identities(sql);
   }
 
   /** Runs inside a transaction that already holds the write lock. */
@@ -118,6 +121,7 @@ export class SqliteSettling implements SettlingRows {
     this.#keysByDigest.clear();
     this.#accounts.clear();
     this.#tiers.clear();
+    this.#identities.forget();
     for (const service of liveServices(this.#sql)) this.#services.set(service.name, service);
     const config = this.#sql.all<{ name: string; value: string }>('SELECT name, value FROM config');
     this.#jsonWindow = settingDuration(new Map(config.map(({ name, value }) => [name, value])), 'keep-request-ids');
@@ -198,15 +202,18 @@ export class SqliteSettling implements SettlingRows {
     return this.#services.get(name) ?? null;
   }
 
-  keyByDigest(digest: string): Key | null {
+  keyByDigest(digest: string): VerifiedKey | null {
     const known = this.#keysByDigest.get(digest);
     if (known !== undefined) return known;
-    const key = keyByDigest(this.#sql, digest);
-    if (key !== null) this.#keysByDigest.set(digest, key);
+    const found = this.#identities.find(digest);
+    if (found === null) return null;
+    const { key, account } = found;
+    this.#keysByDigest.set(digest, key);
+    if (!this.#accounts.has(account.ref)) this.#accounts.set(account.ref, account);
     return key;
   }
 
-  key(ref: Ref): Key | null {
+  key(ref: Ref): VerifiedKey | null {
     return keyByRef(this.#sql, ref);
   }
 
