@@ -36,7 +36,10 @@ function writeSecretFile(path: string, apiKey: string): void {
     fsyncSync(file);
   } catch (error) {
     rmSync(path, { force: true });
-    throw new KeyctlError('failed', 'The secret cannot be written to the file of --out; no key was made.', { cause: error });
+    throw new KeyctlError('failed', 'The secret cannot be written to the file of --out; no key was made.', {
+      hint: 'Check the room on that disk and its health, or give --out a path on another one.',
+      cause: error,
+    });
   } finally {
     closeSync(file);
   }

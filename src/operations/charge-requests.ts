@@ -40,14 +40,14 @@ export async function chargeRequests(
   const count = new Count();
   for (let decided = 0; decided < wanted.requests;) {
     const size = Math.min(REQUESTS_PER_SETTLE, wanted.requests - decided);
-    const verdicts = await settleSome(store, request, size, count);
+    const verdicts = await tellingCharged(count, store.settle(Array.from({ length: size }, () => request)));
     const now = await store.read((_, at) => Promise.resolve(at));
     for (const verdict of verdicts) count.add(verdict, now);
     decided += size;
     progress(decided);
   }
   const report = { account: target.account, tier: target.tier, requests: wanted.requests, ...count.sums(), dryRun: false };
-  await store.write(async (tx, now) => {
+  const recorded = store.write(async (tx, now) => {
     await tx.usage.addDenials(count.denials());
     const { requests, accepted, cost } = report;
     await tx.audit.append({
@@ -56,20 +56,25 @@ export async function chargeRequests(
       after: { key: target.keyId, service: wanted.service, requests, accepted, cost },
     });
   });
+  await tellingCharged(count, recorded);
   return report;
 }
 
-/** When the store fails in the middle, the failure says what was charged by then. */
-async function settleSome(store: Store, request: Request, size: number, count: Count): Promise<readonly Verdict[]> {
+/** When the store fails in the middle, the failure says what was charged by then: who only repeats the command charges that again. */
+async function tellingCharged<Result>(count: Count, act: Promise<Result>): Promise<Result> {
   try {
-    return await store.settle(Array.from({ length: size }, () => request));
+    return await act;
   } catch (error) {
     const { accepted } = count.sums();
     if (!(error instanceof KeyctlError) || accepted === 0) throw error;
-    throw new KeyctlError(error.code, `${error.message} ${String(accepted)} requests were charged before.`, {
-      cause: error,
-      ...(error.hint === null ? {} : { hint: error.hint }),
-    });
+    throw new KeyctlError(
+      error.code,
+      `${error.message} ${String(accepted)} ${accepted === 1 ? 'request was' : 'requests were'} charged before.`,
+      {
+        hint: 'That stands. Once the store can be written again, see: keyctl debits',
+        cause: error,
+      },
+    );
   }
 }
 

@@ -1,4 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
+import { KeyctlError } from '../../src/domain/error.ts';
 import type { Store } from '../../src/domain/store.ts';
 import { chargeRequests, type ChargeRequests } from '../../src/operations/charge-requests.ts';
 import { createService } from '../../src/operations/create-service.ts';
@@ -6,6 +7,7 @@ import { deleteKey } from '../../src/operations/delete-key.ts';
 import { disableKeys } from '../../src/operations/disable-keys.ts';
 import { suspendAccount } from '../../src/operations/suspend-account.ts';
 import { ACTOR } from '../harness.ts';
+import { replaced } from '../http/served.ts';
 import { addAccount, charge, failureOf, memoryStore, trail } from './account-fixture.ts';
 import { makeKey, words } from './key-fixture.ts';
 
@@ -83,5 +85,19 @@ describe('charging from the shell', () => {
     ]);
     const accepted = reports[0].accepted + reports[2].accepted + reports[1].filter((verdict) => verdict.valid).length;
     expect(accepted).toBe(1_000);
+  });
+
+  test('a store that fails after it has charged says how much stands, so that nobody charges it again', async () => {
+    const { store } = await memoryStore(NOON);
+    const full = (): Promise<never> => Promise.reject(new KeyctlError('store_full', 'There is no room.', { hint: 'Nothing was changed.' }));
+    const told = (failing: Partial<Store>, requests: number): Promise<unknown> =>
+      chargeWith(replaced(store, failing), { requests }).catch((error: unknown) => error);
+    const standing = { code: 'store_full', hint: expect.stringContaining('That stands.') as unknown };
+    expect(await told({ write: full }, 1)).toMatchObject({ ...standing, message: 'There is no room. 1 request was charged before.' });
+    let settles = 0;
+    const settle: Store['settle'] = (requests) => ((settles += 1) === 1 ? store.settle(requests) : full());
+    expect(await told({ settle }, 600)).toMatchObject({ ...standing, message: 'There is no room. 500 requests were charged before.' });
+    expect(await told({ settle: full }, 1)).toMatchObject({ message: 'There is no room.', hint: 'Nothing was changed.' });
+    expect(await store.read((tx) => tx.debits.count({}, 1_000))).toBe(501);
   });
 });

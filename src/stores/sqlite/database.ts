@@ -169,7 +169,7 @@ export function translateError(path: string, error: unknown): unknown {
     return fail('store_busy', `The store at ${path} is busy.`, 'Another process holds its write lock; try again.');
   }
   if (code === 'SQLITE_FULL' || code === 'ENOSPC')
-    return fail('store_full', `There is no room to write to ${path}.`, 'Free space on that disk; nothing was changed.');
+    return fail('store_full', `There is no room to write to ${path}.`, 'Free space on that disk; the change that failed was undone.');
   if (code === 'SQLITE_NOTADB') return foreign(path);
   if (code.startsWith('SQLITE_CORRUPT')) {
     return fail('store_damaged', `The store at ${path} is damaged.`, 'Stop every keyctl, keep the file, and put back a backup.');
