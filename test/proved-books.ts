@@ -60,7 +60,8 @@ async function compare(tx: ReadTransaction, today: UtcDay): Promise<ProvedBooks>
       const counted = used.map((sum) => sum?.requests ?? 0);
       const where = `account ${String(ref)} on ${formatDay(day)}`;
       if (seen.some((sum) => sum !== debited)) faults.push(`${where}: debited ${String(debited)}, but spent and used ${seen.join(', ')}`);
-      if (counted.some((count) => count !== own.length)) faults.push(`${where}: ${String(own.length)} debits, counted ${counted.join(', ')}`);
+      if (counted.some((count) => count !== own.length))
+        faults.push(`${where}: ${String(own.length)} debits, counted ${counted.join(', ')}`);
       if (granted + adjusted - spent < 0) faults.push(`${where}: below zero`);
       total += spent;
     }
