@@ -77,7 +77,7 @@ function merged<Whole extends object>(parts: readonly Partial<Whole>[]): Partial
 
 /** What makes a key another than the sample: two troubles with the key are put into one key. */
 function differing(key: VerifiedKey | null): Partial<VerifiedKey> {
-  return Object.fromEntries(Object.entries(key ?? {}).filter(([name, value]) => KEY[name as keyof Key] !== value));
+  return Object.fromEntries(Object.entries(key ?? {}).filter(([name, value]) => KEY[name as keyof VerifiedKey] !== value));
 }
 
 describe('two troubles are both told', () => {
