@@ -1,0 +1,65 @@
+import { copyFileSync, mkdirSync, symlinkSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { rolldown } from 'rolldown';
+import configs from '../../rolldown.config.js';
+
+/**
+ * Builds keyctl as a program of another schema into a folder, with `fill.js`, which makes a store with it:
+ *
+ *     node test/upgrade/build-program.js <folder> <schema>               one of an earlier schema
+ *     node test/upgrade/build-program.js <folder> +<usable since> [sql]  one of the next, which programs since that schema may use
+ *
+ * An earlier program is the present one without the later migrations and without what needs them.
+ */
+const [folder = '', schema = '', sql = ''] = process.argv.slice(2);
+const root = fileURLToPath(new URL('../../', import.meta.url));
+
+/** What the code of a later schema was before it; by the schema that it came with. */
+const BEFORE = {
+  'src/stores/sqlite/hidden.ts': {
+    since: 2,
+    code: "export const VISIBLE_KEYS = '1'; export const VISIBLE_ACCOUNTS = '1'; export const besideHidden = (sql, act) => act();",
+  },
+  'src/stores/sqlite/imports.ts': { since: 2, code: 'export class SqliteImports { async any() { return false; } }' },
+};
+
+const MIGRATIONS = /^(export const MIGRATIONS: readonly Migration\[\] = )(\[[\s\S]*?^\]);/m;
+
+function otherMigrations(code) {
+  const [whole, head, list] = MIGRATIONS.exec(code) ?? [];
+  if (whole === undefined) throw new Error('MIGRATIONS are not written as this script expects');
+  const versions = [...list.matchAll(/version: (\d+)/g)].map(([, version]) => Number(version));
+  if (!schema.startsWith('+')) {
+    if (!versions.includes(Number(schema))) throw new Error(`there is no schema ${schema}`);
+    return code.replace(whole, `${head}${list}.filter(({ version }) => version <= ${schema});`);
+  }
+  const next = { version: Math.max(...versions) + 1, usableSince: Number(schema.slice(1)), sql };
+  return code.replace(whole, `${head}[...${list}, ${JSON.stringify(next)}];`);
+}
+
+const otherSchema = {
+  name: 'other-schema',
+  transform(code, id) {
+    if (id === join(root, 'src/stores/sqlite/schema.ts')) return otherMigrations(code);
+    const before = Object.entries(BEFORE).find(([path]) => id === join(root, path))?.[1];
+    return before !== undefined && !schema.startsWith('+') && Number(schema) < before.since ? before.code : null;
+  },
+};
+
+const [program] = configs;
+const { output, plugins, input, ...options } = program;
+const bundle = await rolldown({
+  logLevel: 'silent',
+  ...options,
+  input: { ...input, fill: join(root, 'test/upgrade/fill.ts') },
+  plugins: [otherSchema, ...plugins],
+  cwd: root,
+});
+await bundle.write({ ...output, dir: join(folder, 'dist') });
+await bundle.close();
+mkdirSync(join(folder, 'bin'));
+copyFileSync(join(root, 'bin/keyctl.js'), join(folder, 'bin/keyctl.js'));
+copyFileSync(join(root, 'bin/package.json'), join(folder, 'bin/package.json'));
+copyFileSync(join(root, 'package.json'), join(folder, 'package.json'));
+symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'));

@@ -1,0 +1,255 @@
+import Database from 'better-sqlite3';
+import { copyFileSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { SCHEMA_VERSION } from '../../src/stores/sqlite/schema.ts';
+import { temporaryFolder } from '../harness.ts';
+import { proveBooks } from '../proved-books.ts';
+import { eventually, type Running } from '../system/running.ts';
+import type { Filled } from './fill.ts';
+import { Program, type Server } from './program.ts';
+
+// Two releases on one store: the earlier one makes and fills it, the later one upgrades it, both go on. The earlier releases are built from
+// the present sources without their later migrations, and so is one that comes after the present.
+
+const ADDS = 'CREATE TABLE to_come (one INTEGER PRIMARY KEY) STRICT;';
+const PAIRS = [...Array.from({ length: SCHEMA_VERSION - 1 }, (_, index) => String(index + 1)), 'present'];
+const BUILD_MS = 60_000;
+
+let folder: ReturnType<typeof temporaryFolder>;
+const programs = new Map<string, Program>();
+const running: Running[] = [];
+
+beforeAll(async () => {
+  folder = temporaryFolder();
+  for (const schema of PAIRS.slice(0, -1)) programs.set(schema, await Program.build(join(folder.path, schema), schema));
+  programs.set('next', await Program.build(join(folder.path, 'next'), '+1', ADDS));
+  // It makes the stores of the present schema: the present program is not built with what fills them.
+  programs.set('present-fill', await Program.build(join(folder.path, 'present'), String(SCHEMA_VERSION)));
+  programs.set('breaking', await Program.build(join(folder.path, 'breaking'), `+${String(SCHEMA_VERSION + 1)}`, ADDS));
+}, BUILD_MS);
+
+afterAll(async () => {
+  for (const process of running) await process.stop();
+  folder.cleanUp();
+});
+
+function program(name: string): Program {
+  const found = name === 'present' ? Program.present() : programs.get(name);
+  if (found === undefined) throw new RangeError(`no program ${name}`);
+  return found;
+}
+
+const later = (earlier: string): Program => (earlier === 'present' ? program('next') : Program.present());
+const filler = (earlier: string): Program => program(earlier === 'present' ? 'present-fill' : earlier);
+
+async function serve(by: Program, db: string): Promise<Server> {
+  const server = await by.serve(db);
+  running.push(server.process);
+  return server;
+}
+
+/** Everything that an operator can read of a store's past and present. */
+async function everything(by: Program, db: string): Promise<Record<string, unknown>> {
+  const reads = [
+    ...['account list', 'list --status all', 'tier list', 'service list', 'config list', 'credit list', 'denials', 'debits'],
+    ...['usage --since 4d --by day', 'usage --since 4d --by key'],
+  ];
+  const found = await Promise.all(reads.map(async (line) => [line, await by.json(db, ...line.split(' '))] as const));
+  return Object.fromEntries(found);
+}
+
+function schemaOf(db: string): unknown[] {
+  const file = new Database(db, { readonly: true });
+  try {
+    return file.prepare("SELECT type, name, tbl_name, sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%' ORDER BY type, name").all();
+  } finally {
+    file.close();
+  }
+}
+
+describe.each(PAIRS)('a store of schema %s', (earlier) => {
+  let db: string;
+  let filled: readonly Filled[];
+
+  beforeAll(async () => {
+    db = join(folder.path, `store-${earlier}.db`);
+    filled = await filler(earlier).fill(db);
+  }, BUILD_MS);
+
+  const copy = (name: string): string => {
+    const path = join(folder.path, `${name}-${earlier}.db`);
+    copyFileSync(db, path);
+    return path;
+  };
+
+  test(
+    'is refused by the later program, in every way, and not touched, until it is upgraded',
+    async () => {
+      const path = copy('refused');
+      const before = readFileSync(path);
+      for (const argv of [
+        ['list'],
+        ['charge', '--account', 'acme'],
+        ['verify'],
+        ['reset'],
+        ['create', '--name', 'x'],
+        ['serve', '--port', '0'],
+        ['audit'],
+      ]) {
+        const { code, stderr } = await later(earlier).call(path, [...argv, '--json'], filled[0]?.apiKey);
+        expect([argv, code, JSON.parse(stderr)]).toMatchObject([argv, 1, { error: { code: 'store_older' } }]);
+        expect(stderr).toContain('keyctl upgrade');
+      }
+      expect(readFileSync(path).equals(before)).toBe(true);
+    },
+    BUILD_MS,
+  );
+
+  test(
+    'upgrades after its backup and keeps all that it had; the backup is a store of the earlier program',
+    async () => {
+      const path = copy('upgraded');
+      const had = await everything(program(earlier), path);
+      const trail = await program(earlier).json(path, 'audit');
+      const upgrade = (await later(earlier).json(path, 'upgrade')) as { from: number; to: number; backup: string };
+      expect(upgrade.to).toBeGreaterThan(upgrade.from);
+      expect(await everything(later(earlier), path)).toEqual(had);
+      expect(await later(earlier).json(path, 'audit')).toEqual([
+        expect.objectContaining({ action: 'store.upgrade' }),
+        ...(trail as unknown[]),
+      ]);
+      expect((await proveBooks(path)).faults).toEqual([]);
+      expect(statSync(upgrade.backup).mode & 0o777).toBe(0o600);
+      expect(await everything(program(earlier), upgrade.backup)).toEqual(had);
+      // Upgraded or new, it is the same.
+      const fresh = join(folder.path, `fresh-${earlier}.db`);
+      await later(earlier).does(fresh, 'create', '--name', 'x');
+      expect(schemaOf(path)).toEqual(schemaOf(fresh));
+    },
+    BUILD_MS,
+  );
+
+  test('under load: the earlier server goes on through the upgrade and after a restart, beside the later one, and no verdict is wrong', async () => {
+    const path = copy('loaded');
+    const [old, young] = [program(earlier), later(earlier)];
+    const loads = await load(old, path, filled);
+    const first = await serve(old, path);
+    const clients = loads.clients(() => [first]);
+    await eventually(() => expect(loads.admitted()).toBeGreaterThan(20));
+    expect(await young.json(path, 'upgrade')).toMatchObject({ backup: expect.any(String) });
+    const second = await serve(young, path);
+    await clients.stop();
+
+    // What one of them decides holds at the other from the next request on.
+    const both = loads.clients(() => [first, second]);
+    for (const [by, at] of [
+      [young, first],
+      [old, second],
+    ] as const) {
+      const apiKey = await by.does(path, 'create', '--account', 'open', '--name', `by-${by.name}`);
+      expect(await at.verify(apiKey)).toBe('ok');
+      await by.does(path, 'disable', `open/by-${by.name}`);
+      expect(await at.verify(apiKey)).toBe('api_key_disabled');
+      await by.does(path, 'tier', 'edit', 'brief', '--daily-credits', by === young ? '700' : '1200', '--now');
+    }
+    // 5 of before, and 7 more, wherever they are asked for.
+    const races = await Promise.all(Array.from({ length: 40 }, (_, turn) => insist(turn % 2 === 0 ? first : second, loads.brief)));
+    expect(races.filter((code) => code === 'ok')).toHaveLength(7);
+    expect(new Set(races)).toEqual(new Set(['ok', 'insufficient_credits']));
+    await eventually(() => expect(loads.admitted()).toBeGreaterThan(60));
+    await both.stop();
+
+    // Restarted, it goes on, and so does its shell.
+    expect(await first.process.stop()).toBe(0);
+    const third = await serve(old, path);
+    const last = loads.clients(() => [second, third]);
+    for (const line of ['list', 'audit', 'status', 'charge --account open', 'reset', 'credit +100 --account open --reason x', 'upgrade'])
+      await old.does(path, ...line.split(' '));
+    await eventually(() => expect(loads.admitted()).toBeGreaterThan(80));
+    await last.stop();
+    for (const server of [second, third]) expect(await server.process.stop()).toBe(0);
+
+    expect(loads.wrong()).toEqual([]);
+    const { faults, debits } = await proveBooks(path);
+    expect(faults).toEqual([]);
+    const mine = debits.filter(({ account, keyName }) => account === 'open' && keyName === 'main').length;
+    expect(mine).toBeGreaterThanOrEqual(loads.admitted());
+    expect(mine).toBeLessThanOrEqual(loads.admitted() + loads.unanswered());
+  }, 120_000);
+});
+
+/** Again as long as the store is busy: an upgrade may hold it for longer than a server waits, and 503 is no verdict. */
+async function insist(server: Server, apiKey: string, retried: () => void = () => undefined): Promise<string> {
+  for (;;) {
+    const code = await server.verify(apiKey);
+    if (code !== 'store_unavailable') return code;
+    retried();
+  }
+}
+
+/** An account without limits, one whose credits run out, and clients that compare every verdict with what it has to be. */
+async function load(by: Program, db: string, filled: readonly Filled[]) {
+  await by.does(db, 'tier', 'create', 'open', '--daily-credits', '100000000');
+  await by.does(db, 'account', 'create', 'open', '--tier', 'open');
+  const open = await by.does(db, 'create', '--account', 'open', '--name', 'main');
+  await by.does(db, 'tier', 'create', 'brief', '--daily-credits', '500');
+  await by.does(db, 'account', 'create', 'brief', '--tier', 'brief');
+  const brief = await by.does(db, 'create', '--account', 'brief', '--name', 'main');
+  await by.does(db, 'charge', '--account', 'brief', '--requests', '5');
+  // The tiers that the store came with have rates: of their keys those are asked that never pass.
+  const asked = [{ name: 'open/main', apiKey: open, code: 'ok' }, ...filled.filter(({ code }) => code !== 'ok')];
+  const wrong: string[] = [];
+  let [admitted, unanswered] = [0, 0];
+  const clients = (servers: () => readonly Server[]): { stop(): Promise<void> } => {
+    let stopped = false;
+    const client = async (number: number): Promise<void> => {
+      for (let turn = number; !stopped; turn += 1) {
+        const { name, apiKey, code } = asked[turn % 3 === 0 ? turn % asked.length : 0] ?? { name: '', apiKey: '', code: '' };
+        const server = servers()[turn % servers().length];
+        if (server === undefined) throw new RangeError('no server');
+        const found = await insist(server, apiKey, () => (unanswered += 1));
+        if (found !== code) wrong.push(`${name} was answered ${found} and not ${code}`);
+        if (apiKey === open && found === 'ok') admitted += 1;
+      }
+    };
+    const all = Array.from({ length: 4 }, (_, number) => client(number));
+    return {
+      stop: async () => {
+        stopped = true;
+        await Promise.all(all);
+      },
+    };
+  };
+  return { brief, clients, admitted: () => admitted, unanswered: () => unanswered, wrong: () => wrong };
+}
+
+describe('a release older than the store can bear', () => {
+  test('is refused in every way; a server of it that runs answers 503 from the upgrade on, and admits nobody', async () => {
+    const db = join(folder.path, 'breaking.db');
+    const [old, young] = [Program.present(), program('breaking')];
+    const apiKey = await old.does(db, 'create', '--name', 'prod');
+    const server = await serve(old, db);
+    expect(await server.verify(apiKey)).toBe('ok');
+    await young.does(db, 'upgrade');
+    for (let turn = 0; turn < 3; turn += 1) expect(await server.verify(apiKey)).toBe('store_unavailable');
+    for (const argv of [
+      ['list'],
+      ['charge'],
+      ['verify'],
+      ['disable', 'prod'],
+      ['serve', '--port', '0'],
+      ['audit'],
+      ['upgrade'],
+      ['create', '--name', 'x'],
+    ]) {
+      const { code, stderr } = await old.call(db, [...argv, '--json'], apiKey);
+      expect([argv, code, JSON.parse(stderr)]).toMatchObject([argv, 1, { error: { code: 'store_newer' } }]);
+    }
+    const next = await serve(young, db);
+    expect(await next.verify(apiKey)).toBe('ok');
+    expect((await young.json(db, 'debits')) as unknown[]).toHaveLength(2);
+    await server.process.stop();
+    expect(await next.process.stop()).toBe(0);
+  }, 60_000);
+});
