@@ -1,6 +1,7 @@
 import type { Key } from '../domain/entities.ts';
 import type { Actor, KeyPatch, Store, WriteTransaction } from '../domain/store.ts';
-import { dayOf, type UtcDay } from '../domain/utc-day.ts';
+import { settingDuration } from '../domain/settings.ts';
+import { dayOf, startOfDay, type UtcDay } from '../domain/utc-day.ts';
 import { accountOf, changeKey, type KeyChange } from './change-key.ts';
 import { describeKey, type KeyView } from './describe-keys.ts';
 import { checkServicesExist } from './find-environment.ts';
@@ -44,12 +45,16 @@ async function shareCap(tx: WriteTransaction, key: Key, dailyCap: number | null,
   return shared;
 }
 
-/** Spending is counted towards a cap only while there is one; a cap that comes later finds the day's spending in the usage. */
-async function countTowardsCap(tx: WriteTransaction, key: Key, chain: readonly Key[], day: UtcDay): Promise<void> {
-  const usage = await tx.usage.ofKeys(
-    chain.map(({ ref }) => ref),
-    day,
-  );
-  const spent = [...usage.values()].reduce((sum, { credits }) => sum + credits, 0);
-  await tx.credits.setCapSpent(key.capGroup, day, spent);
+/**
+ * Spending is counted towards a cap only while there is one; a cap that comes later finds the day's spending in the usage. So it does for
+ * the other days that a clock stepping back or ahead may come to, as long as debits are kept.
+ */
+export async function countTowardsCap(tx: WriteTransaction, key: Key, chain: readonly Key[], today: UtcDay): Promise<void> {
+  const kept = dayOf(startOfDay(today) - settingDuration(await tx.config.all(), 'keep-debits'));
+  const refs = chain.map(({ ref }) => ref);
+  for (const { day } of await tx.credits.balancesFrom(key.accountRef, kept)) {
+    const usage = await tx.usage.ofKeys(refs, day);
+    const spent = [...usage.values()].reduce((sum, { credits }) => sum + credits, 0);
+    await tx.credits.setCapSpent(key.capGroup, day, spent);
+  }
 }
