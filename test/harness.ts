@@ -17,8 +17,8 @@ export interface TestClock {
 export const ACTOR: Actor = { claimed: 'tester', osUser: 'root', sudoUser: null, host: 'test' };
 
 /** A new folder that `cleanUp` removes. */
-export function temporaryFolder(): { path: string; cleanUp: () => void } {
-  const path = mkdtempSync(join(tmpdir(), 'keyctl-test-'));
+export function temporaryFolder(inside: string = tmpdir()): { path: string; cleanUp: () => void } {
+  const path = mkdtempSync(join(inside, 'keyctl-test-'));
   return {
     path,
     cleanUp: () => {
