@@ -9,6 +9,9 @@ interface Waiting {
   readonly reject: (error: unknown) => void;
 }
 
+/** What the thread makes is gone soon: it needs no more than this for it, where V8 would take 48 MiB. */
+const YOUNG_MIB = 12;
+
 /** The acts of a store on a thread of its own. A thread that dies fails whatever waits for it, and everything after. */
 export interface ThreadedActs extends ServedActs {
   /** Resolves with the reason when the thread has ended. Nothing brings it back: who serves with it has to end as well. */
@@ -18,7 +21,10 @@ export interface ThreadedActs extends ServedActs {
 
 /** Starts the thread and resolves when it has opened the store; throws what opening threw. */
 export async function startThreadedActs(data: ThreadData): Promise<ThreadedActs> {
-  const worker = new Worker(new URL('./store-thread.js', import.meta.url), { workerData: data });
+  const worker = new Worker(new URL('./store-thread.js', import.meta.url), {
+    workerData: data,
+    resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MIB },
+  });
   const thread = new StoreThread(worker);
   await thread.ready();
   return thread;

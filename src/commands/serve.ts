@@ -1,4 +1,5 @@
 import { setTimeout } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
 import { KeyctlError } from '../domain/error.ts';
 import type { Logger } from '../http/options.ts';
 import type { Output } from '../terminal/output.ts';
@@ -11,6 +12,11 @@ import { readServeSettings } from './serve-options.ts';
 const BUSY_TIMEOUT_MS = 150;
 /** On the loop's own thread nobody waits for a lock: see `quickSettle`. */
 const NEVER_WAITS_MS = 0;
+/**
+ * V8 lets a heap of 25 MiB that is in use grow to four times that before it collects; the processor's time for collecting sooner was too
+ * little to be seen, and a server that has every account in its caches takes 60 MiB less. V8 asks for it at each collection.
+ */
+const HEAP_GROWTH = '--heap-growing-percent=30';
 
 export const command: CommandModule = {
   configure: (cli) =>
@@ -36,6 +42,7 @@ export const command: CommandModule = {
       ),
 
   run: async (call, _, options) => {
+    setFlagsFromString(HEAP_GROWTH);
     const variables = call.context.serviceVariables();
     const settings = readServeSettings(call, options, variables);
     const store = await call.openStore('create', BUSY_TIMEOUT_MS);

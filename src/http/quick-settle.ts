@@ -3,7 +3,7 @@ import { KeyctlError } from '../domain/error.ts';
 import type { Verdict } from '../domain/verdict.ts';
 
 /** A batch that took longer than this here held up everything else that the loop has to do. One may be chance; two running are a slow disk. */
-const SLOW_MS = 10;
+const SLOW_MS = 20;
 const SLOW_RUNNING = 2;
 /**
  * How long the other thread has all of it then, before the next look at how quick it has become. Not longer: the connection of this thread
