@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { hostname, userInfo } from 'node:os';
 import { isatty } from 'node:tty';
+import { fileURLToPath } from 'node:url';
 import { helpAsOption, isBare, runBare } from './commands/bare.ts';
 import type { Call, CommandModule, Context, StoreMode } from './commands/call.ts';
 import { refuseSecrets } from './commands/call.ts';
@@ -12,7 +13,7 @@ import { locateStore } from './config.ts';
 import { KeyctlError } from './domain/error.ts';
 import { checkText } from './domain/names.ts';
 import type { Actor } from './domain/store.ts';
-import { openStore, upgradeStore } from './stores/open-store.ts';
+import { inspectStore, openStore, upgradeStore } from './stores/open-store.ts';
 import { Output } from './terminal/output.ts';
 
 // The composition root: the only file that knows the process, its clock and its randomness.
@@ -93,6 +94,13 @@ function newCall(globals: Globals, version: string, opened: { close(): Promise<v
       const { clock } = context;
       return upgradeStore({ ...choice, actor, clock, location: await storeLocation(), busyTimeoutMs: SHELL_BUSY_TIMEOUT_MS });
     },
+    inspectStore: async (choice) => {
+      const { clock } = context;
+      const options = { clock, randomBytes, location: await storeLocation(), busyTimeoutMs: SHELL_BUSY_TIMEOUT_MS };
+      const inspection = await inspectStore({ ...choice, ...options });
+      opened.push(inspection);
+      return inspection;
+    },
     openStore: async (mode: StoreMode, busyTimeoutMs = SHELL_BUSY_TIMEOUT_MS) => {
       const { clock } = context;
       const { store, created } = await openStore({ location: await storeLocation(), mode, clock, randomBytes, busyTimeoutMs });
@@ -112,6 +120,7 @@ function newContext(version: string): Context {
     clock: Date.now,
     randomBytes,
     version,
+    program: fileURLToPath(new URL('../bin/keyctl.js', import.meta.url)),
     identity: () => ({ osUser: osUser(), sudoUser: process.env['SUDO_USER'] ?? null, host: hostname() }),
     stopRequested: () =>
       new Promise((resolve) => {

@@ -2,6 +2,7 @@ import type { Readable } from 'node:stream';
 import type { Command } from 'commander';
 import { usageError, KeyctlError } from '../domain/error.ts';
 import { looksLikeApiKey } from '../domain/api-key.ts';
+import type { Inspection, InspectionChoice } from '../domain/inspection.ts';
 import type { RandomBytes } from '../domain/random.ts';
 import type { StoreUpgrade, UpgradeChoice } from '../domain/store-upgrade.ts';
 import type { Actor, Store } from '../domain/store.ts';
@@ -18,6 +19,8 @@ export interface Context {
   readonly clock: () => Instant;
   readonly randomBytes: RandomBytes;
   readonly version: string;
+  /** The file that a shell starts this program from. */
+  readonly program: string;
   /** The user of the operating system, for the audit trail and for permissions. */
   readonly identity: () => Omit<Actor, 'claimed'>;
   /** Resolves at the first SIGINT or SIGTERM. */
@@ -39,6 +42,8 @@ export interface Call {
   startActs(busyTimeoutMs: number): Promise<ServedActs & { readonly ended: Promise<Error> }>;
   /** Moves the store to the newest schema, or says what that would do; nothing else opens a store that is older. */
   upgradeStore(choice: Omit<UpgradeChoice, 'actor'>): Promise<StoreUpgrade>;
+  /** Looks at how the store is kept, whatever state it is in, and opens it for reading if it can be; closed by the caller of the command. */
+  inspectStore(choice: InspectionChoice): Promise<Inspection>;
   /** Where the store is or would be. */
   storeLocation(): Promise<string>;
   /** The prompts, or null where nobody can be asked: no terminal on one of the ends, or `--no-input`. */

@@ -57,6 +57,7 @@ export const REGISTRY: readonly Entry[] = [
   { path: 'reset', group: 'Credits', summary: 'close past days and prune; for cron', load: () => import('./reset.ts') },
   { path: 'serve', group: 'Operate', summary: 'run the verification endpoint', load: () => import('./serve.ts') },
   { path: 'status', group: 'Operate', summary: 'show the day at a glance', load: () => import('./status.ts') },
+  { path: 'doctor', group: 'Operate', summary: 'prove that the books balance and the store is sound', load: () => import('./doctor.ts') },
   { path: 'upgrade', group: 'Operate', summary: "move the store to this release's schema", load: () => import('./upgrade.ts') },
   { path: 'audit', group: 'Operate', summary: 'show who changed what', load: () => import('./audit.ts') },
   { path: 'config list', group: 'Operate', summary: 'list settings', load: () => import('./config/list.ts') },

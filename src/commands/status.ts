@@ -1,12 +1,10 @@
-import { MS_PER_HOUR, nextReset } from '../domain/utc-day.ts';
+import { nextReset } from '../domain/utc-day.ts';
+import { LATE_RESET_MS } from '../operations/check-clock.ts';
 import { describeStatus, STATUS_FIELDS, statusJson, type StatusView } from '../operations/describe-status.ts';
 import { painter } from '../terminal/painter.ts';
 import { duration, facts, grouped, relative, type Paint } from '../terminal/style.ts';
 import type { CommandModule } from './call.ts';
 import { fullName } from './key-argument.ts';
-
-/** A reset that is older than that was forgotten: it should run once a day. */
-const LATE_RESET_MS = 36 * MS_PER_HOUR;
 
 export const command: CommandModule = {
   configure: () => undefined,

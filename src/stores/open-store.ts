@@ -1,4 +1,5 @@
 import { KeyctlError } from '../domain/error.ts';
+import type { Inspection, InspectionChoice } from '../domain/inspection.ts';
 import type { RandomBytes } from '../domain/random.ts';
 import type { StoreUpgrade, UpgradeChoice } from '../domain/store-upgrade.ts';
 import type { Store } from '../domain/store.ts';
@@ -32,6 +33,20 @@ export async function upgradeStore({ location, ...options }: UpgradeOptions): Pr
   checkIsFile(location);
   const { upgradeSqliteStore } = await import('./sqlite/upgrade.ts');
   return upgradeSqliteStore({ path: location, ...options });
+}
+
+export interface InspectOptions extends InspectionChoice {
+  readonly location: string;
+  readonly clock: () => Instant;
+  readonly randomBytes: RandomBytes;
+  readonly busyTimeoutMs: number;
+}
+
+/** Looks at how the store at a location is kept, and opens it for reading; the caller closes it. */
+export async function inspectStore({ location, ...options }: InspectOptions): Promise<Inspection> {
+  checkIsFile(location);
+  const { inspectSqliteStore } = await import('./sqlite/inspect.ts');
+  return inspectSqliteStore({ path: location, ...options });
 }
 
 function checkIsFile(location: string): void {

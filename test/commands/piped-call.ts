@@ -4,10 +4,9 @@ import type { Call } from '../../src/commands/call.ts';
 import { EXIT_CODE_OF_ERROR } from '../../src/commands/exit-codes.ts';
 import { buildProgram, parse, type Run } from '../../src/commands/program.ts';
 import { KeyctlError } from '../../src/domain/error.ts';
-import type { Store } from '../../src/domain/store.ts';
-import { openStore } from '../../src/stores/open-store.ts';
+import { inspectStore, openStore } from '../../src/stores/open-store.ts';
 import { Output } from '../../src/terminal/output.ts';
-import { ACTOR, NO_SERVICE_VARIABLES, type Outcome, type TestClock } from '../harness.ts';
+import { ACTOR, BINARY, NO_SERVICE_VARIABLES, type Outcome, type TestClock } from '../harness.ts';
 
 export interface PipedOptions {
   readonly path: string;
@@ -22,7 +21,7 @@ export interface PipedOptions {
 /** Runs a command in this process as a script would: no terminal, nobody to ask, and the test's clock. */
 export async function piped(argv: readonly string[], options: PipedOptions): Promise<Outcome> {
   const written = { stdout: '', stderr: '' };
-  const opened: Store[] = [];
+  const opened: { close(): Promise<void> }[] = [];
   const run: Run = async (module, args, flags, globals) => {
     const stdout = {
       write: (text: string): void => {
@@ -47,12 +46,24 @@ export async function piped(argv: readonly string[], options: PipedOptions): Pro
   }
 }
 
-function newCall(out: Output, claimed: string | null, { path, clock, stdin, stop }: PipedOptions, opened: Store[]): Call {
+function newCall(
+  out: Output,
+  claimed: string | null,
+  { path, clock, stdin, stop }: PipedOptions,
+  opened: { close(): Promise<void> }[],
+): Call {
   return {
     out,
     actor: { ...ACTOR, claimed },
     context: {
-      ...{ env: {}, stdin: Readable.from(stdin === undefined ? [] : [stdin]), clock: () => clock.now, randomBytes, version: 'test' },
+      ...{
+        env: {},
+        stdin: Readable.from(stdin === undefined ? [] : [stdin]),
+        clock: () => clock.now,
+        randomBytes,
+        version: 'test',
+        program: BINARY,
+      },
       ...{ identity: () => ACTOR, stopRequested: () => stop ?? new Promise<never>(() => undefined) },
       serviceVariables: () => NO_SERVICE_VARIABLES,
     },
@@ -60,6 +71,12 @@ function newCall(out: Output, claimed: string | null, { path, clock, stdin, stop
     startActs: () => Promise.reject(new Error('no endpoint is started here')),
     upgradeStore: () => Promise.reject(new Error('no store is upgraded here')),
     prompts: () => Promise.resolve(null),
+    inspectStore: async (choice) => {
+      const options = { location: path, clock: () => clock.now, randomBytes, busyTimeoutMs: 2_000 };
+      const inspection = await inspectStore({ ...choice, ...options });
+      opened.push(inspection);
+      return inspection;
+    },
     openStore: async (mode) => {
       const { store } = await openStore({ location: path, mode, clock: () => clock.now, randomBytes, busyTimeoutMs: 2_000 });
       opened.push(store);

@@ -3,11 +3,10 @@ import { Readable } from 'node:stream';
 import type { Call } from '../../src/commands/call.ts';
 import { buildProgram, parse } from '../../src/commands/program.ts';
 import { KeyctlError } from '../../src/domain/error.ts';
-import { openStore } from '../../src/stores/open-store.ts';
-import type { Store } from '../../src/domain/store.ts';
+import { inspectStore, openStore } from '../../src/stores/open-store.ts';
 import { Output } from '../../src/terminal/output.ts';
 import type { Choice, Prompts } from '../../src/terminal/prompts.ts';
-import { ACTOR, NO_SERVICE_VARIABLES, type TestClock } from '../harness.ts';
+import { ACTOR, BINARY, NO_SERVICE_VARIABLES, type TestClock } from '../harness.ts';
 
 /** What a person answers to the prompts, in their order: a text, the labels to choose, or `Ctrl-C`. */
 export type Answers = readonly (string | readonly string[])[];
@@ -80,7 +79,7 @@ export async function atTerminal(
   const prompts = new ScriptedPrompts(answers);
   const stdout: string[] = [];
   const stderr: string[] = [];
-  const opened: Store[] = [];
+  const opened: { close(): Promise<void> }[] = [];
   const end = { isTTY: true, columns };
   const sinks = {
     stdout: { ...end, write: (text: string) => stdout.push(text) },
@@ -90,7 +89,7 @@ export async function atTerminal(
     out: new Output({ ...sinks, json: false, fields: null, quiet: false, color: false }),
     actor: ACTOR,
     context: {
-      ...{ env: {}, stdin: Readable.from([]), clock: () => clock.now, randomBytes, version: 'test' },
+      ...{ env: {}, stdin: Readable.from([]), clock: () => clock.now, randomBytes, version: 'test', program: BINARY },
       ...{ identity: () => ACTOR, stopRequested: () => new Promise<never>(() => undefined) },
       serviceVariables: () => NO_SERVICE_VARIABLES,
     },
@@ -98,6 +97,12 @@ export async function atTerminal(
     startActs: () => Promise.reject(new Error('no endpoint is started here')),
     upgradeStore: () => Promise.reject(new Error('no store is upgraded here')),
     prompts: async () => prompts,
+    inspectStore: async (choice) => {
+      const options = { location: path, clock: () => clock.now, randomBytes, busyTimeoutMs: 2_000 };
+      const inspection = await inspectStore({ ...choice, ...options });
+      opened.push(inspection);
+      return inspection;
+    },
     openStore: async (mode) => {
       const { store } = await openStore({ location: path, mode, clock: () => clock.now, randomBytes, busyTimeoutMs: 2_000 });
       opened.push(store);

@@ -28,10 +28,17 @@ describe('what serve is told', () => {
       out: new Output({ stdout: sink, stderr: sink, json: false, fields: null, quiet: false, color: false }),
       actor: ACTOR,
       context: {
-        ...{ env, stdin: Readable.from([]), clock: () => 0, randomBytes: () => new Uint8Array(), version: 'test' },
+        ...{ env, stdin: Readable.from([]), clock: () => 0, randomBytes: () => new Uint8Array(), version: 'test', program: 'keyctl' },
         ...{ identity: () => ACTOR, stopRequested: refuse, serviceVariables: () => NO_SERVICE_VARIABLES },
       },
-      ...{ storeLocation: refuse, startActs: refuse, upgradeStore: refuse, openStore: refuse, prompts: () => Promise.resolve(null) },
+      ...{
+        storeLocation: refuse,
+        startActs: refuse,
+        upgradeStore: refuse,
+        inspectStore: refuse,
+        openStore: refuse,
+        prompts: () => Promise.resolve(null),
+      },
     };
     return readServeSettings(call, options, NO_SERVICE_VARIABLES);
   }

@@ -8,6 +8,7 @@ import { describeTiers } from '../../src/operations/describe-tiers.ts';
 import { createTier } from '../../src/operations/create-tier.ts';
 import { editTier } from '../../src/operations/edit-tier.ts';
 import { giveCredit } from '../../src/operations/give-credit.ts';
+import { proveBooks } from '../../src/operations/prove-books.ts';
 import { refundDebit } from '../../src/operations/refund-debit.ts';
 import { setTier } from '../../src/operations/set-tier.ts';
 import { ACTOR, type TestClock } from '../harness.ts';
@@ -151,6 +152,8 @@ class World {
 
   /** For every stored day: nothing below zero, and spent is what the debits say. */
   async checkBooks(): Promise<void> {
+    const { findings } = await proveBooks(this.store);
+    expect(findings.filter(({ severity }) => severity !== 'ok')).toEqual([]);
     const names = new Map<number, string>();
     for (const name of Object.keys(ACCOUNTS)) {
       const found = await this.store.read((tx) => tx.accounts.byName(name));

@@ -1,0 +1,55 @@
+import type { Ref } from './entities.ts';
+import type { DebitSum } from './proof.ts';
+
+/** How many refs share one page of memory. */
+const PAGE = 4_096;
+/** Debits, their cost, and what was refunded of it. */
+const NUMBERS = 3;
+
+/**
+ * Debits summed up by account or by chain of keys, in memory: 24 bytes for each, however many debits there are, and pages only where refs
+ * are, so that a damaged ref costs a page and no more.
+ */
+export class DebitTotals {
+  readonly #pages = new Map<number, Float64Array>();
+  /** The highest ref that there is a sum for. */
+  last: Ref = 0;
+
+  add(sums: readonly DebitSum[]): void {
+    for (const { ref, debits, cost, refunded } of sums) {
+      const page = this.#page(Math.floor(ref / PAGE));
+      const place = this.#place(ref);
+      page[place] = (page[place] ?? 0) + debits;
+      page[place + 1] = (page[place + 1] ?? 0) + cost;
+      page[place + 2] = (page[place + 2] ?? 0) + refunded;
+      this.last = Math.max(this.last, ref);
+    }
+  }
+
+  of(ref: Ref): DebitSum {
+    const page = this.#pages.get(Math.floor(ref / PAGE));
+    const place = this.#place(ref);
+    return { ref, debits: page?.[place] ?? 0, cost: page?.[place + 1] ?? 0, refunded: page?.[place + 2] ?? 0 };
+  }
+
+  /** Those with debits whose refs are after one, through another; ascending. */
+  *between(after: Ref, through: Ref): Generator<DebitSum> {
+    const pages = [...this.#pages.keys()].filter((page) => page >= Math.floor((after + 1) / PAGE) && page <= Math.floor(through / PAGE));
+    for (const page of pages.sort((one, other) => one - other)) {
+      for (let ref = page * PAGE; ref < (page + 1) * PAGE; ref += 1) {
+        const sum = this.of(ref);
+        if (sum.debits > 0 && ref > after && ref <= through) yield sum;
+      }
+    }
+  }
+
+  #page(number: number): Float64Array {
+    let page = this.#pages.get(number);
+    if (page === undefined) this.#pages.set(number, (page = new Float64Array(PAGE * NUMBERS)));
+    return page;
+  }
+
+  #place(ref: Ref): number {
+    return (ref - Math.floor(ref / PAGE) * PAGE) * NUMBERS;
+  }
+}

@@ -1,0 +1,175 @@
+import type { Ref } from '../domain/entities.ts';
+import type { Finding } from '../domain/finding.ts';
+import type { ReadTransaction, Store } from '../domain/store.ts';
+import { dayOf, formatDay, MS_PER_SECOND, type UtcDay } from '../domain/utc-day.ts';
+import { DebitsOfDay, lookAgain, lookAtRange } from './prove-account-days.ts';
+import { proveCaps } from './prove-caps.ts';
+import { proveClosedDay, proveDaysAreClosed, SummedBooks } from './prove-closed-days.ts';
+import { proveRequestIds } from './prove-request-ids.ts';
+import type { Progress } from './steps.ts';
+import { ToldFindings } from './told-findings.ts';
+import { whatIsKept, wholeFrom, type Keeping, type WholeFrom } from './what-is-kept.ts';
+
+/** How many accounts one read looks at: fewer where many have books, more where hardly any has. */
+const LEAST_ACCOUNTS = 500;
+const MOST_ACCOUNTS = 64_000;
+const AIM_FACTS = 2_000;
+/** How many suspects are looked at again in one snapshot, and how many may be wrong indeed before the others are only counted. */
+const SUSPECTS_PER_LOOK = 500;
+/** Debits of so many days are looked for even where nothing else is stored of the day. */
+const MOST_DAYS_WITHOUT_BOOKS = 100;
+
+/** How much was looked at. */
+export interface Looked {
+  accounts: number;
+  days: number;
+  /** Books of one account on one day. */
+  books: number;
+  debits: number;
+  requestIds: number;
+}
+
+export interface BooksProof {
+  readonly findings: readonly Finding[];
+  readonly looked: Readonly<Looked>;
+  /** The last day with debits that were written by a clock that had stepped back, by how many milliseconds at most. */
+  readonly steppedBack: { readonly day: UtcDay; readonly ms: number } | null;
+}
+
+/**
+ * Proves that the books balance, for every account and day, as far as things are kept. It reads in many short transactions, each of them a
+ * consistent snapshot, so that it may run beside a busy server; memory grows by some bytes for each account and not with the debits.
+ */
+export async function proveBooks(store: Store, tell: (progress: Progress) => void = () => undefined): Promise<BooksProof> {
+  const told = new ToldFindings();
+  const keeping = await store.read((tx) => whatIsKept(tx));
+  const looked: Looked = { accounts: await store.read((tx) => tx.accounts.count({})), days: 0, books: 0, debits: 0, requestIds: 0 };
+  const steps: NonNullable<BooksProof['steppedBack']>[] = [];
+  let strangers = 0;
+  const days = await store.read(async (tx, now) => daysToProve(tx, wholeNow(keeping, tx, now), dayOf(now)));
+  for (const [index, day] of days.entries()) {
+    const proof = new DayProof(store, told, keeping, day);
+    await proof.run((share) => {
+      tell({ text: `proving ${formatDay(day)}`, done: index + share, total: days.length });
+    });
+    if (proof.books > 0 || (proof.debits?.read ?? 0) > 0) looked.days += 1;
+    looked.books += proof.books;
+    looked.debits += proof.debits?.read ?? 0;
+    strangers += proof.debits?.strangers ?? 0;
+    const behindMs = (proof.debits?.behindMicros ?? 0) / 1_000;
+    if (behindMs > MS_PER_SECOND) steps.push({ day, ms: behindMs });
+  }
+  if (strangers > 0) {
+    told.fault(
+      'debits',
+      `${String(strangers)} debits name a key or a service that there is not.`,
+      'Keep a copy of the store; look what wrote to it.',
+    );
+  }
+  await store.read(async (tx, now) => proveDaysAreClosed(tx, told, await wholeNow(keeping, tx, now)));
+  looked.requestIds = await proveRequestIds(store, told, keeping);
+  return { findings: told.findings(sentences(looked)), looked, steppedBack: steps.at(-1) ?? null };
+}
+
+async function wholeNow(keeping: Keeping, tx: ReadTransaction, now: number): Promise<WholeFrom> {
+  return wholeFrom(keeping, now, await tx.credits.closedThrough());
+}
+
+async function daysToProve(tx: ReadTransaction, whole: Promise<WholeFrom>, today: UtcDay): Promise<readonly UtcDay[]> {
+  const days = new Set(await tx.proof.days());
+  for (let day = Math.max((await whole).debits, today - MOST_DAYS_WITHOUT_BOOKS); day <= today; day += 1) days.add(day);
+  return [...days].sort((one, other) => one - other);
+}
+
+function sentences({ accounts, days, books, debits, requestIds }: Looked): Parameters<ToldFindings['findings']>[0] {
+  const of = `${String(books)} books of ${String(accounts)} accounts on ${String(days)} days`;
+  return {
+    books: `Granted + adjusted - spent is what remains, and never below zero: ${of}.`,
+    debits: `What is spent is the sum of the debits less refunds: ${String(debits)} debits.`,
+    usage: 'What is spent is what usage says.',
+    adjustments: 'What was given and taken is in the books.',
+    grants: 'What is granted is what the tiers give.',
+    closed_days: 'The sums of closed days are those of their books.',
+    caps: 'What counts towards caps is what their keys spent.',
+    request_ids: `Request ids stand for their debits: ${String(requestIds)}.`,
+  };
+}
+
+/** The proof of one day. */
+class DayProof {
+  books = 0;
+  debits: DebitsOfDay | null = null;
+  readonly #store: Store;
+  readonly #told: ToldFindings;
+  readonly #keeping: Keeping;
+  readonly #day: UtcDay;
+  readonly #sums = new SummedBooks();
+  readonly #suspects: Ref[] = [];
+  #whole: WholeFrom = { debits: 0, hours: 0, days: 0 };
+
+  constructor(store: Store, told: ToldFindings, keeping: Keeping, day: UtcDay) {
+    this.#store = store;
+    this.#told = told;
+    this.#keeping = keeping;
+    this.#day = day;
+  }
+
+  /** `tell` is told the share that is done. */
+  async run(tell: (share: number) => void): Promise<void> {
+    await this.#readDebits();
+    await this.#walk(tell);
+    await this.#lookAgain();
+    await proveClosedDay(this.#store, this.#told, this.#day, this.#sums.sums, this.#whole);
+    if (this.debits !== null) await proveCaps(this.#store, this.#told, this.debits);
+  }
+
+  async #readDebits(): Promise<void> {
+    for (let more = true; more;) {
+      more = await this.#store.read(async (tx, now) => {
+        this.#whole = await wholeNow(this.#keeping, tx, now);
+        if (this.#day < this.#whole.debits) return false;
+        this.debits ??= new DebitsOfDay(this.#day);
+        return this.debits.readOn(tx);
+      });
+    }
+  }
+
+  /** Through all accounts; the last range has no end, so that books of accounts that there are not are found as well. */
+  async #walk(tell: (share: number) => void): Promise<void> {
+    let size = LEAST_ACCOUNTS;
+    for (let after = Number.MIN_SAFE_INTEGER; after < Number.MAX_SAFE_INTEGER;) {
+      const { found, through, last } = await this.#store.read(async (tx) => {
+        const last = await tx.accounts.lastRef();
+        const end = Math.max(0, after) + size;
+        const refs = { after, through: end >= last ? Number.MAX_SAFE_INTEGER : end };
+        const { facts, suspects } = await lookAtRange(tx, this.debits, { day: this.#day, refs, whole: this.#whole });
+        this.#sums.add(facts);
+        for (const ref of suspects) this.#suspects.push(ref);
+        return { found: facts.length, through: refs.through, last };
+      });
+      after = through;
+      this.books += found;
+      if (found < AIM_FACTS / 2) size = Math.min(MOST_ACCOUNTS, size * 2);
+      else if (found > AIM_FACTS) size = Math.max(LEAST_ACCOUNTS, Math.floor(size / 2));
+      tell(Math.min(1, through / Math.max(1, last)));
+    }
+  }
+
+  async #lookAgain(): Promise<void> {
+    const suspects = this.#suspects.splice(0);
+    let confirmed = 0;
+    for (let from = 0; from < suspects.length; from += SUSPECTS_PER_LOOK) {
+      const refs = suspects.slice(from, from + SUSPECTS_PER_LOOK);
+      confirmed += await this.#store.read(async (tx, now) => {
+        const whole = await wholeNow(this.#keeping, tx, now);
+        return lookAgain(tx, this.#told, { day: this.#day, refs, whole });
+      });
+      const left = suspects.length - from - refs.length;
+      if (confirmed < SUSPECTS_PER_LOOK / 2 || left === 0) continue;
+      // Enough to know that something is badly wrong: each further look is a pass over all debits of the day.
+      const [day, hint] = [this.#day, 'Those above are the first of them.'];
+      this.#told.fault('books', `The books of ${String(left)} more accounts on ${formatDay(day)} look wrong as well.`, hint, { day });
+      return;
+    }
+  }
+}
