@@ -122,6 +122,8 @@ export function isKind(found: unknown): found is Kind {
 
 /** The part of the store's port that copies it. */
 export interface ArchiveRows {
+  /** Whether the store is as it was made, but for its settings, tiers and services. */
+  isUntouched(): Promise<boolean>;
   /** How many rows there are of all kinds together, about. */
   count(scope: Scope): Promise<number>;
   /** All rows of a kind, some at a time, in an order in which they can be put back. */
@@ -129,8 +131,6 @@ export interface ArchiveRows {
 }
 
 export interface ArchiveWrites extends ArchiveRows {
-  /** Whether the store is as it was made, but for its settings, tiers and services. */
-  isUntouched(): Promise<boolean>;
   /** Empties an untouched store of what it began with. */
   clear(): Promise<void>;
   put<Name extends Kind>(kind: Name, row: ArchiveRow<Name>): Promise<void>;

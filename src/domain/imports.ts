@@ -46,16 +46,20 @@ export interface ImportWrites extends ImportRows {
   addAccount(importRef: Ref, account: ImportedAccount): Promise<Ref>;
   /** The account of that name, hidden or not. */
   accountByName(name: string): Promise<Ref | null>;
+  /** The group of the key of that id, hidden or not, in which its cap counts. */
+  capGroupOf(keyId: string): Promise<Ref | null>;
   addKey(importRef: Ref, key: NewKey): Promise<Ref>;
   /** From now on everybody sees what it made. */
   finish(importRef: Ref, at: Instant): Promise<void>;
   /**
-   * Deletes the next of its keys, after one. Their digests are forgotten, so that they may be imported again. Returns the last of them,
-   * or null when there is none.
+   * Deletes the next of its keys, after one. Their digests are forgotten, so that they may be imported again. Returns how many, and the
+   * last of them; null when there is none.
    */
-  endKeys(importRef: Ref, page: Page, at: Instant): Promise<Ref | null>;
+  endKeys(importRef: Ref, page: Page, at: Instant): Promise<{ readonly keys: number; readonly last: Ref | null }>;
   /** Removes about `limit` keys or accounts that were not. */
   removeUnused(importRef: Ref, limit: number): Promise<Removed>;
+  /** How many keys and accounts of it are there. */
+  left(importRef: Ref): Promise<{ readonly keys: number; readonly accounts: number }>;
   markUndone(importRef: Ref, at: Instant): Promise<void>;
 }
 
@@ -71,6 +75,7 @@ export interface StagedLine {
 export interface Staging {
   clear(): Promise<void>;
   add(line: StagedLine): Promise<void>;
+  count(kind: string): Promise<number>;
   get(line: number): Promise<StagedLine | null>;
   /** Lines after one, in their order. */
   page(after: number, limit: number): Promise<readonly StagedLine[]>;

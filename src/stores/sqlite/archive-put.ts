@@ -1,6 +1,7 @@
 import type { ArchiveRow, Kind } from '../../domain/archive.ts';
 import { usageError } from '../../domain/error.ts';
 import type { Ref } from '../../domain/entities.ts';
+import { errorCode } from './database.ts';
 import type { Sql } from './sql.ts';
 
 type Puts = { readonly [Name in Kind]: (row: ArchiveRow<Name>) => void };
@@ -16,7 +17,12 @@ export class ArchivePut {
   }
 
   put<Name extends Kind>(kind: Name, row: ArchiveRow<Name>): void {
-    this.#puts[kind](row);
+    try {
+      this.#puts[kind](row);
+    } catch (error) {
+      if (!errorCode(error).startsWith('SQLITE_CONSTRAINT')) throw error;
+      throw usageError('It does not fit the lines before it.');
+    }
   }
 
   #account(id: string): Ref {

@@ -1,4 +1,5 @@
 import type { Kind, Scope } from '../../domain/archive.ts';
+import { visible } from './hidden.ts';
 import { UNFOLDED } from './uses.ts';
 
 const TIERS = `(SELECT json_group_array(json_object('from', from_day, 'tier', tier, 'decidedAt', decided_at))
@@ -57,7 +58,7 @@ export function rowsOf(kind: Kind, scope: Scope): string {
       return `SELECT id, begun_at AS begunAt, done_at AS doneAt, undone_at AS undoneAt, accounts, keys FROM imports WHERE done_at IS NOT NULL ORDER BY ref`;
     case 'account':
       return `SELECT id, name, external_id AS externalId, created_at AS createdAt, suspended_at AS suspendedAt, ${TIERS} AS tiers,
-        ${IMPORT('accounts', 'account_ref', 'a.ref')} AS import FROM accounts a ORDER BY a.ref`;
+        ${IMPORT('accounts', 'account_ref', 'a.ref')} AS import FROM accounts a WHERE ${visible('accounts', 'a.ref')} ORDER BY a.ref`;
     case 'key':
       return keys(scope);
     case 'adjustment':
@@ -99,7 +100,7 @@ function keys(scope: Scope): string {
       (SELECT f.id FROM keys f WHERE f.cap_group = k.cap_group ${live} ORDER BY f.ref LIMIT 1) AS capOf, ${LAST_USE} AS lastUsedAt,
       ${IMPORT('keys', 'key_ref', 'k.ref')} AS import
     FROM keys k JOIN accounts a ON a.ref = k.account_ref LEFT JOIN ${RECENT} recent ON recent.key_ref = k.ref
-    ${scope === 'store' ? '' : 'WHERE k.deleted_at IS NULL'} ORDER BY k.ref`;
+    WHERE ${visible('keys', 'k.ref')} ${scope === 'store' ? '' : 'AND k.deleted_at IS NULL'} ORDER BY k.ref`;
 }
 
 /** Columns that hold JSON. */

@@ -3,13 +3,14 @@ import { errorCode } from './database.ts';
 import type { Sql } from './sql.ts';
 
 /** A condition on a row of `keys` or `accounts`: it belongs to no import that is not done. There is hardly ever one, so that this is one look. */
-function visible(table: 'keys' | 'accounts', column: string): string {
-  return `NOT EXISTS (SELECT 1 FROM imports i CROSS JOIN imported_${table} m ON m.import_ref = i.ref AND m.${column} = ${table}.ref
+export function visible(table: 'keys' | 'accounts', ref = `${table}.ref`): string {
+  const column = table === 'keys' ? 'key_ref' : 'account_ref';
+  return `NOT EXISTS (SELECT 1 FROM imports i CROSS JOIN imported_${table} m ON m.import_ref = i.ref AND m.${column} = ${ref}
     WHERE i.done_at IS NULL)`;
 }
 
-export const VISIBLE_KEYS = visible('keys', 'key_ref');
-export const VISIBLE_ACCOUNTS = visible('accounts', 'account_ref');
+export const VISIBLE_KEYS = visible('keys');
+export const VISIBLE_ACCOUNTS = visible('accounts');
 
 /** Runs a change whose names were looked up before: where they are taken all the same, something hidden has them. */
 export function besideHidden<Result>(sql: Sql, act: () => Result): Result {

@@ -2,6 +2,7 @@ import type { Ref } from '../../domain/entities.ts';
 import type { Import, ImportedAccount, ImportWrites, Removed } from '../../domain/imports.ts';
 import type { NewKey, Page } from '../../domain/store.ts';
 import type { Instant } from '../../domain/utc-day.ts';
+import { besideHidden } from './hidden.ts';
 import type { SqliteKeys } from './keys.ts';
 import type { Sql } from './sql.ts';
 
@@ -64,10 +65,14 @@ export class SqliteImports implements ImportWrites {
     return this.#sql.get<{ ref: Ref }>('SELECT ref FROM accounts WHERE name = ?', name)?.ref ?? null;
   }
 
+  async capGroupOf(keyId: string): Promise<Ref | null> {
+    return this.#sql.get<{ ref: Ref }>('SELECT cap_group AS ref FROM keys WHERE id = ?', keyId)?.ref ?? null;
+  }
+
   async addAccount(importRef: Ref, account: ImportedAccount): Promise<Ref> {
     const { id, name, externalId, createdAt, suspendedAt, tiers } = account;
     const text = 'INSERT INTO accounts (id, name, external_id, created_at, suspended_at) VALUES (?, ?, ?, ?, ?)';
-    const ref = this.#sql.insert(text, id, name, externalId, createdAt, suspendedAt);
+    const ref = besideHidden(this.#sql, () => this.#sql.insert(text, id, name, externalId, createdAt, suspendedAt));
     for (const { from, tier, decidedAt } of tiers)
       this.#sql.run('INSERT INTO account_tiers VALUES (?, ?, ?, ?)', ref, from, tier, decidedAt);
     this.#sql.run('INSERT INTO imported_accounts VALUES (?, ?)', importRef, ref);
@@ -86,13 +91,13 @@ export class SqliteImports implements ImportWrites {
     this.#sql.run('UPDATE imports SET done_at = ? WHERE ref = ? AND done_at IS NULL', at, importRef);
   }
 
-  async endKeys(importRef: Ref, { after, limit }: Page, at: Instant): Promise<Ref | null> {
+  async endKeys(importRef: Ref, { after, limit }: Page, at: Instant): Promise<{ keys: number; last: Ref | null }> {
     const text = 'SELECT key_ref FROM imported_keys WHERE import_ref = ? AND key_ref > ? ORDER BY key_ref LIMIT ?';
     const refs = this.#sql.rows<[Ref]>(text, importRef, after, limit);
     // The digest has to be another one, since no two keys have the same: nobody has a secret for these.
     const end = 'UPDATE keys SET deleted_at = ifnull(deleted_at, ?), digest = randomblob(32) WHERE ref = ?';
     for (const [ref] of refs) this.#sql.run(end, at, ref);
-    return refs.at(-1)?.[0] ?? null;
+    return { keys: refs.length, last: refs.at(-1)?.[0] ?? null };
   }
 
   async noteUsed(importRef: Ref): Promise<void> {
@@ -130,6 +135,11 @@ export class SqliteImports implements ImportWrites {
     this.#sql.run('DELETE FROM imported_accounts WHERE import_ref = ? AND account_ref = ?', importRef, ref);
     this.#sql.run('DELETE FROM accounts WHERE ref = ?', ref);
     return true;
+  }
+
+  async left(importRef: Ref): Promise<{ keys: number; accounts: number }> {
+    const count = (table: string): number => this.#sql.number(`SELECT count(*) AS n FROM ${table} WHERE import_ref = ?`, importRef);
+    return { keys: count('imported_keys'), accounts: count('imported_accounts') };
   }
 
   async markUndone(importRef: Ref, at: Instant): Promise<void> {

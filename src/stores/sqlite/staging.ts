@@ -31,6 +31,10 @@ export class SqliteStaging implements Staging {
     this.#sql.run('INSERT INTO temp.staged_lines VALUES (?, ?, ?)', line, kind, text);
   }
 
+  async count(kind: string): Promise<number> {
+    return this.#sql.number('SELECT count(*) AS n FROM temp.staged_lines WHERE kind = ?', kind);
+  }
+
   async get(line: number): Promise<StagedLine | null> {
     return this.#sql.get<StagedLine>('SELECT line, kind, text FROM temp.staged_lines WHERE line = ?', line) ?? null;
   }
