@@ -83,7 +83,8 @@ export class LoadGenerator {
 }
 
 function wrkCommand({ folder, url, keys, connections, seconds, seed }) {
-  const shape = ['-t1', `-c${String(connections)}`, `-d${String(seconds)}s`, '--latency'];
+  // An answer that comes late is a latency; by itself wrk calls it an error after two seconds, which a disk that stalls is enough for.
+  const shape = ['-t1', `-c${String(connections)}`, `-d${String(seconds)}s`, '--latency', '--timeout', '30s'];
   return ['wrk', [...shape, '-s', join(folder, 'wrk.lua'), url, '--', keys, String(seed)]];
 }
 
