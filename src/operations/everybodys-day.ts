@@ -1,7 +1,7 @@
 import { remaining } from '../domain/credits.ts';
 import { creditsOn } from '../domain/entities.ts';
 import type { ReadTransaction } from '../domain/store.ts';
-import type { UtcDay } from '../domain/utc-day.ts';
+import { startOfDay, type UtcDay } from '../domain/utc-day.ts';
 import { allowanceOn, balanceOn, tierNamed } from './balance-on.ts';
 
 /** What all accounts together were granted on a day and have left of it. */
@@ -25,7 +25,8 @@ export async function everybodysDay(tx: ReadTransaction, day: UtcDay): Promise<E
   }
   for (const { accountRef } of await tx.credits.adjustedIdle(day, day + 1)) {
     const account = await tx.accounts.byRef(accountRef);
-    if (account === null) continue;
+    // A clock that stepped back comes to days before the account was made, and may have been given credits for them.
+    if (account === null || account.createdAt >= startOfDay(day + 1)) continue;
     const allowance = await allowanceOn(tx, account, day);
     const balance = await balanceOn(tx, account, day);
     granted += balance.granted - allowance;
