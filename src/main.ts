@@ -13,7 +13,7 @@ import { locateStore } from './config.ts';
 import { KeyctlError } from './domain/error.ts';
 import { checkText } from './domain/names.ts';
 import type { Actor } from './domain/store.ts';
-import { inspectStore, openStore, upgradeStore } from './stores/open-store.ts';
+import { backupStore, inspectStore, openRestore, openStore, upgradeStore } from './stores/open-store.ts';
 import { Output } from './terminal/output.ts';
 
 // The composition root: the only file that knows the process, its clock and its randomness.
@@ -93,6 +93,16 @@ function newCall(globals: Globals, version: string, opened: { close(): Promise<v
     upgradeStore: async (choice) => {
       const { clock } = context;
       return upgradeStore({ ...choice, actor, clock, location: await storeLocation(), busyTimeoutMs: SHELL_BUSY_TIMEOUT_MS });
+    },
+    backupStore: async (target, watch) =>
+      backupStore({ location: await storeLocation(), target, randomBytes, busyTimeoutMs: SHELL_BUSY_TIMEOUT_MS, watch }),
+    openRestore: async (backup) => {
+      const { clock } = context;
+      const restoring = await openRestore({
+        ...{ location: await storeLocation(), backup, clock, randomBytes, busyTimeoutMs: SHELL_BUSY_TIMEOUT_MS },
+      });
+      opened.push(restoring);
+      return restoring;
     },
     inspectStore: async (choice) => {
       const { clock } = context;

@@ -4,6 +4,7 @@ import { usageError, KeyctlError } from '../domain/error.ts';
 import { looksLikeApiKey } from '../domain/api-key.ts';
 import type { Inspection, InspectionChoice } from '../domain/inspection.ts';
 import type { RandomBytes } from '../domain/random.ts';
+import type { Restoring, StoreBackup, Watch } from '../domain/store-backup.ts';
 import type { StoreUpgrade, UpgradeChoice } from '../domain/store-upgrade.ts';
 import type { Actor, Store } from '../domain/store.ts';
 import type { Instant } from '../domain/utc-day.ts';
@@ -42,6 +43,10 @@ export interface Call {
   startActs(busyTimeoutMs: number): Promise<ServedActs & { readonly ended: Promise<Error> }>;
   /** Moves the store to the newest schema, or says what that would do; nothing else opens a store that is older. */
   upgradeStore(choice: Omit<UpgradeChoice, 'actor'>): Promise<StoreUpgrade>;
+  /** Copies the store to a new file and proves the copy. */
+  backupStore(target: string, watch: Watch): Promise<StoreBackup>;
+  /** Opens a backup that is to be put in the store's place; closed by the caller of the command. */
+  openRestore(backup: string): Promise<Restoring>;
   /** Looks at how the store is kept, whatever state it is in, and opens it for reading if it can be; closed by the caller of the command. */
   inspectStore(choice: InspectionChoice): Promise<Inspection>;
   /** Where the store is or would be. */

@@ -35,7 +35,10 @@ export interface Rebuild {
    * Makes it what it is to be. The other store is `backup`; `replaced` is the one that it takes the place of, as it is at last, if asked for
    * by `alsoRead`. No process has anything of it open; if this throws, everything stays as it was.
    */
-  readonly build: (work: Store, stores: { readonly backup: Store; readonly replaced: Store | null; readonly kept: string | null }) => Promise<void>;
+  readonly build: (
+    work: Store,
+    stores: { readonly backup: Store; readonly replaced: Store | null; readonly kept: string | null },
+  ) => Promise<void>;
   readonly alsoRead: boolean;
 }
 

@@ -1,6 +1,7 @@
 import { KeyctlError } from '../domain/error.ts';
 import type { Inspection, InspectionChoice } from '../domain/inspection.ts';
 import type { RandomBytes } from '../domain/random.ts';
+import type { Restoring, StoreBackup, Watch } from '../domain/store-backup.ts';
 import type { StoreUpgrade, UpgradeChoice } from '../domain/store-upgrade.ts';
 import type { Store } from '../domain/store.ts';
 import type { Instant } from '../domain/utc-day.ts';
@@ -33,6 +34,34 @@ export async function upgradeStore({ location, ...options }: UpgradeOptions): Pr
   checkIsFile(location);
   const { upgradeSqliteStore } = await import('./sqlite/upgrade.ts');
   return upgradeSqliteStore({ path: location, ...options });
+}
+
+export interface BackupOptions {
+  readonly location: string;
+  /** The new file. */
+  readonly target: string;
+  readonly randomBytes: RandomBytes;
+  readonly busyTimeoutMs: number;
+  readonly watch: Watch;
+}
+
+/** Copies the store at a location, as it is at one instant, to a new file, and proves the copy. */
+export async function backupStore({ location, ...options }: BackupOptions): Promise<StoreBackup> {
+  checkIsFile(location);
+  const { backupSqliteStore } = await import('./sqlite/backup-store.ts');
+  return backupSqliteStore({ path: location, ...options });
+}
+
+export interface RestoreOptions extends Omit<OpenOptions, 'mode'> {
+  /** The file to restore. */
+  readonly backup: string;
+}
+
+/** Opens a backup that is to be put at a location, and looks at what is there. */
+export async function openRestore({ location, ...options }: RestoreOptions): Promise<Restoring> {
+  checkIsFile(location);
+  const { openSqliteRestore } = await import('./sqlite/restore.ts');
+  return openSqliteRestore({ path: location, ...options });
 }
 
 export interface InspectOptions extends InspectionChoice {

@@ -4,7 +4,7 @@ import type { Call } from '../../src/commands/call.ts';
 import { EXIT_CODE_OF_ERROR } from '../../src/commands/exit-codes.ts';
 import { buildProgram, parse, type Run } from '../../src/commands/program.ts';
 import { KeyctlError } from '../../src/domain/error.ts';
-import { inspectStore, openStore } from '../../src/stores/open-store.ts';
+import { backupStore, inspectStore, openRestore, openStore } from '../../src/stores/open-store.ts';
 import { Output } from '../../src/terminal/output.ts';
 import { ACTOR, BINARY, NO_SERVICE_VARIABLES, type Outcome, type TestClock } from '../harness.ts';
 
@@ -69,6 +69,12 @@ function newCall(
     },
     storeLocation: () => Promise.resolve(path),
     startActs: () => Promise.reject(new Error('no endpoint is started here')),
+    backupStore: (target, watch) => backupStore({ location: path, target, randomBytes, busyTimeoutMs: 2_000, watch }),
+    openRestore: async (backup) => {
+      const restoring = await openRestore({ location: path, backup, clock: () => clock.now, randomBytes, busyTimeoutMs: 2_000 });
+      opened.push(restoring);
+      return restoring;
+    },
     upgradeStore: () => Promise.reject(new Error('no store is upgraded here')),
     prompts: () => Promise.resolve(null),
     inspectStore: async (choice) => {

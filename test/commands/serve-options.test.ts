@@ -36,6 +36,8 @@ describe('what serve is told', () => {
         startActs: refuse,
         upgradeStore: refuse,
         inspectStore: refuse,
+        backupStore: refuse,
+        openRestore: refuse,
         openStore: refuse,
         prompts: () => Promise.resolve(null),
       },

@@ -38,7 +38,7 @@ export async function inSnapshot<Result>(db: Sqlite, act: () => Promise<Result>)
     db.prepare('SELECT count(*) FROM sqlite_schema').get();
     return await act();
   } finally {
-    if (db.inTransaction) db.exec('ROLLBACK');
+    db.exec('ROLLBACK');
   }
 }
 
@@ -67,22 +67,29 @@ export function contentsOf(db: Sqlite): Contents {
  * keys, and, where it is said, what it has to hold. `log` is the mode in which it is left: a WAL is what a server wants, none is what can be
  * read from anywhere. Throws `store_damaged`.
  */
-export function proveCopy(path: string, { log, expected = null }: { readonly log: 'WAL' | 'DELETE'; readonly expected?: Contents | null }): void {
-  // Not read-only: SQLite leaves the CHECK constraints of a read-only file out, and integrity_check would not look at them.
-  const copy = openFile(path, { fileMustExist: true });
-  let sound = false;
-  try {
-    sound = isSound(copy) && (expected === null || JSON.stringify(contentsOf(copy)) === JSON.stringify(expected));
-    if (sound) copy.pragma(`journal_mode = ${log}`);
-  } finally {
-    copy.close();
-  }
+export function proveCopy(
+  path: string,
+  { log, expected = null }: { readonly log: 'WAL' | 'DELETE'; readonly expected?: Contents | null },
+): void {
+  const sound = isLeftSound(path, log, expected);
   if (!sound || COMPANIONS.some((suffix) => existsSync(path + suffix))) {
     throw new KeyctlError('store_damaged', 'The copy that was made is not sound; nothing was changed.', {
       hint: 'Check the store and the disk before anything else.',
     });
   }
   syncFile(path);
+}
+
+function isLeftSound(path: string, log: string, expected: Contents | null): boolean {
+  // Not read-only: SQLite leaves the CHECK constraints of a read-only file out, and integrity_check would not look at them.
+  const copy = openFile(path, { fileMustExist: true });
+  try {
+    if (!isSound(copy) || (expected !== null && JSON.stringify(contentsOf(copy)) !== JSON.stringify(expected))) return false;
+    copy.pragma(`journal_mode = ${log}`);
+    return true;
+  } finally {
+    copy.close();
+  }
 }
 
 /** Whether the file is a store that can be used as far as SQLite can tell. */

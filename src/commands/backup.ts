@@ -1,0 +1,49 @@
+import { usageError } from '../domain/error.ts';
+import type { StoreBackup, Watch } from '../domain/store-backup.ts';
+import { formatInstant } from '../domain/utc-day.ts';
+import { grouped } from '../terminal/style.ts';
+import { cancelled, text, type Call, type CommandModule } from './call.ts';
+
+const BACKUP_FIELDS = ['store', 'backup', 'bytes', 'schema', 'accounts', 'keys', 'debits', 'newestAt'] as const;
+
+export const command: CommandModule = {
+  configure: (cli) =>
+    void cli
+      .argument('<file>', 'the new file; one that is there is never overwritten')
+      .addHelpText(
+        'after',
+        '\nThe copy is the store as it is at one instant, however busy it is, with mode 0600, and is opened and proved before it gets its\n' +
+          'name. It holds the digests of all keys: keep it as safe as the store. Put it back with: keyctl restore <file>',
+      ),
+
+  run: async (call, args) => {
+    const { out } = call;
+    out.checkFields(BACKUP_FIELDS);
+    const target = text(args, 0);
+    if (target === '-') throw usageError('A backup goes to a file: it is opened and proved there.', 'Name a file that is not there yet.');
+    const backup = await watched(call, (watch) => call.backupStore(target, watch));
+    const { location: store, path, newestAt, ...counts } = backup;
+    const shown = { store, backup: path, ...counts, newestAt: newestAt === null ? null : formatInstant(newestAt) };
+    out.show(shown, () => describe(backup), BACKUP_FIELDS);
+    return undefined;
+  },
+};
+
+function describe({ location, path, bytes, accounts, keys, debits, newestAt }: StoreBackup): string {
+  const counts = `${grouped(accounts)} ${accounts === 1 ? 'account' : 'accounts'}, ${grouped(keys)} ${keys === 1 ? 'key' : 'keys'} and ${grouped(debits)} debits`;
+  const until = newestAt === null ? 'Nothing was done in it yet.' : `The last thing done in it is of ${formatInstant(newestAt)}.`;
+  return `Backed up ${location} to ${path}: ${counts}, ${grouped(bytes)} bytes, proved.\n${until}`;
+}
+
+/** Runs an act that may take long, with a bar where a person waits. Ctrl-C ends it before it has done anything. */
+export async function watched<Result>({ out, context }: Call, act: (watch: Watch) => Promise<Result>): Promise<Result> {
+  let stopped = false;
+  void context.stopRequested().then(() => {
+    stopped = true;
+  });
+  const bar = out.watched === null ? null : (await import('../terminal/progress-bar.ts')).progressBar(out.watched, context.clock);
+  return act((progress) => {
+    if (stopped) throw cancelled();
+    bar?.show(progress);
+  }).finally(() => bar?.clear());
+}
