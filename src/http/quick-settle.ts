@@ -2,8 +2,12 @@ import type { Request } from '../domain/decide.ts';
 import { KeyctlError } from '../domain/error.ts';
 import type { Verdict } from '../domain/verdict.ts';
 
-/** A batch that took longer than this here held up everything else that the loop has to do. One may be chance; two running are a slow disk. */
-const SLOW_MS = 20;
+/**
+ * A batch that took longer than this here held up everything else that the loop has to do. One may be chance; two running are a slow disk.
+ * Not shorter: whoever waits for a verdict waits for the disk either way, and a processor that is shared makes batches of 20 ms as well,
+ * of which the other thread would make longer ones.
+ */
+const SLOW_MS = 50;
 const SLOW_RUNNING = 2;
 /**
  * How long the other thread has all of it then, before the next look at how quick it has become. Not longer: the connection of this thread
