@@ -12,9 +12,10 @@ const LIBRARY = '/usr/$LIB/faketime/libfaketimeMT.so.1';
 export class FakedClock {
   readonly #file: string;
 
-  constructor(folder: string) {
+  /** `name` tells several clocks of one folder apart. */
+  constructor(folder: string, name = 'clock') {
     programPath('faketime');
-    this.#file = join(folder, 'clock');
+    this.#file = join(folder, name);
   }
 
   /** The clock stands still at an instant, to the millisecond. */
