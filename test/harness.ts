@@ -8,6 +8,7 @@ import type { ServiceVariables } from '../src/commands/serve-variables.ts';
 import type { Actor, Store } from '../src/domain/store.ts';
 import type { Instant } from '../src/domain/utc-day.ts';
 import { openStore } from '../src/stores/open-store.ts';
+import { refuseTold } from './secrets.ts';
 
 /** A clock that stands still until it is set. */
 export interface TestClock {
@@ -77,7 +78,12 @@ export function keyctl(args: readonly string[], options: ProcessOptions): Promis
     child.stderr.on('data', (chunk) => (stderr += String(chunk)));
     child.on('error', reject);
     child.on('close', (code) => {
-      resolve({ code, stdout, stderr });
+      resolve(
+        Promise.resolve().then(() => {
+          refuseTold(args, stdout, stderr);
+          return { code, stdout, stderr };
+        }),
+      );
     });
     child.stdin.on('error', () => undefined);
     child.stdin.end(options.stdin ?? '');

@@ -7,6 +7,7 @@ import { KeyctlError } from '../../src/domain/error.ts';
 import { backupStore, inspectStore, openRestore, openStore } from '../../src/stores/open-store.ts';
 import { Output } from '../../src/terminal/output.ts';
 import { ACTOR, BINARY, NO_SERVICE_VARIABLES, type Outcome, type TestClock } from '../harness.ts';
+import { refuseTold } from '../secrets.ts';
 
 export interface PipedOptions {
   readonly path: string;
@@ -34,16 +35,20 @@ export async function piped(argv: readonly string[], options: PipedOptions): Pro
     const out = new Output({ stdout, stderr, json, fields, quiet, color: false });
     return (await module.run(newCall(out, globals.actor ?? null, options, opened), args, flags)) ?? 0;
   };
-  try {
-    const program = await buildProgram(argv, { version: 'test', write: (text) => (written.stdout += text), run });
-    const code = await parse(program, argv);
-    return { code, ...written };
-  } catch (error) {
-    if (!(error instanceof KeyctlError)) throw error;
-    return { ...written, code: EXIT_CODE_OF_ERROR[error.code], stderr: `${written.stderr}${error.message} ${error.hint ?? ''}` };
-  } finally {
-    for (const store of opened) await store.close();
-  }
+  const ended = async (): Promise<Outcome> => {
+    try {
+      const program = await buildProgram(argv, { version: 'test', write: (text) => (written.stdout += text), run });
+      return { code: await parse(program, argv), ...written };
+    } catch (error) {
+      if (!(error instanceof KeyctlError)) throw error;
+      return { ...written, code: EXIT_CODE_OF_ERROR[error.code], stderr: `${written.stderr}${error.message} ${error.hint ?? ''}` };
+    } finally {
+      for (const store of opened) await store.close();
+    }
+  };
+  const outcome = await ended();
+  refuseTold(argv, outcome.stdout, outcome.stderr);
+  return outcome;
 }
 
 function newCall(

@@ -7,6 +7,7 @@ import { backupStore, inspectStore, openRestore, openStore } from '../../src/sto
 import { Output } from '../../src/terminal/output.ts';
 import type { Choice, Prompts } from '../../src/terminal/prompts.ts';
 import { ACTOR, BINARY, NO_SERVICE_VARIABLES, type TestClock } from '../harness.ts';
+import { refuseTold } from '../secrets.ts';
 
 /** What a person answers to the prompts, in their order: a text, the labels to choose, or `Ctrl-C`. */
 export type Answers = readonly (string | readonly string[])[];
@@ -129,6 +130,7 @@ export async function atTerminal(
   }
 
   function session(code: number | string): Session {
+    refuseTold(argv, stdout.join(''), [...stderr, ...prompts.asked].join(''));
     return { code, stdout: stdout.join(''), stderr: stderr.join(''), asked: prompts.asked };
   }
 }

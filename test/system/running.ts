@@ -1,5 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { createServer } from 'node:net';
+import { refuseTold } from '../secrets.ts';
 
 /** A process that a test started and has to stop. */
 export interface Running {
@@ -47,7 +48,11 @@ export function start(program: string, args: readonly string[], env: Readonly<Re
       // A process that was stopped by a test has to run to be able to end.
       child.kill('SIGCONT');
       child.kill('SIGTERM');
-      return ended;
+      return ended.then((code) => {
+        // Whatever a test starts, servers and proxies, is told keys, and has no reason to tell one.
+        refuseTold(args, '', output);
+        return code;
+      });
     },
   };
 }
