@@ -126,7 +126,7 @@ describe('docs/cli.md', () => {
 });
 
 const MARKDOWN = readdirSync(`${ROOT}docs`).filter((name) => name.endsWith('.md'));
-const PAGES = ['README.md', 'CONTRIBUTING.md', 'CHANGELOG.md', ...MARKDOWN.map((name) => `docs/${name}`)];
+const PAGES = ['README.md', 'SECURITY.md', 'CONTRIBUTING.md', 'CHANGELOG.md', ...MARKDOWN.map((name) => `docs/${name}`)];
 
 describe('every command that a document shows', () => {
   const recipes = readdirSync(`${ROOT}recipes`, { recursive: true, encoding: 'utf8' }).filter((name) => /[^/]+\/[^/]+$/.test(name));
