@@ -1,0 +1,247 @@
+import Database from 'better-sqlite3';
+import { randomBytes } from 'node:crypto';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { mintApiKey } from '../../src/domain/api-key.ts';
+import { REGISTRY } from '../../src/commands/registry.ts';
+import { Installation } from '../system/installation.ts';
+import { eventually } from '../system/running.ts';
+import { Told } from './told.ts';
+
+// Promise 8, over one store with everything in it: whatever the program prints, answers, logs, stores or backs up, by every command and every
+// kind of denial, is searched for every secret, whole and in pieces, in plain and encoded. It stands where it was shown once, and nowhere else.
+
+let installation: Installation;
+let told: Told;
+const files: string[] = [];
+
+beforeAll(() => {
+  installation = new Installation();
+  told = new Told(installation.db);
+});
+
+afterAll(() => {
+  installation.remove();
+});
+
+const inFolder = (name: string): string => {
+  const path = join(installation.folder, name);
+  files.push(path);
+  return path;
+};
+
+const create = (name: string, ...more: readonly string[]) => told.show(['create', '--account', 'acme', '--name', name, ...more]);
+
+/** One key for each way in which a key is denied, and one that passes. */
+async function makeKeys() {
+  const out = inFolder('made');
+  for (const line of [
+    'tier create small --daily-credits 300 --rate 1/s --burst 2',
+    'account create acme --tier professional',
+    'account create gone',
+    'account create poor --tier small',
+    'service create maps --cost 7',
+  ]) {
+    expect((await told.run(line.split(' '))).code).toBe(0);
+  }
+  const [good, disabled, expired, deleted, bound, served, suspended, poor] = await Promise.all([
+    create('good', '--json'),
+    create('disabled'),
+    create('expired', '--expires', '1s'),
+    create('deleted'),
+    create('bound', '--allow-ip', '203.0.113.0/24'),
+    create('served', '--service', 'maps', '--env', 'development'),
+    told.show(['create', '--account', 'gone', '--name', 'suspended', '--out', out], out),
+    told.show(['create', '--account', 'poor', '--name', 'poor', '--json', '--fields', 'apiKey']),
+  ]);
+  const [turned, rotatedOut] = ['turned', 'turned-out'];
+  const old = [await create(turned), await create(rotatedOut)];
+  const fresh = [
+    await told.show(['rotate', 'acme/turned', '--grace', '1h', '--json']),
+    await told.show(['rotate', 'acme/turned-out', '--grace', '0', '--out', inFolder('rotated')], join(installation.folder, 'rotated')),
+  ];
+  await told.run(['disable', '-', '--reason', 'a test'], `${disabled}\n`);
+  await told.run(['delete', '-', '--yes'], `${deleted}\n`);
+  await told.run(['account', 'suspend', 'gone']);
+  await eventually(async () => {
+    expect((await told.run(['view', '-', '--json'], `${expired}\n`)).stdout).toContain('"status":"expired"');
+  });
+  return { good, others: [disabled, expired, deleted, bound, served, suspended, poor, ...old, ...fresh] };
+}
+
+/** Every request that holds a secret where a client, or a proxy, or an attacker could put one. */
+function requestsWith(secret: string, token: string, turn: number): readonly string[] {
+  const get = (target: string, ...headers: readonly string[]): string =>
+    ['GET ' + target + ' HTTP/1.1', 'Host: localhost', `Authorization: Bearer ${token}`, 'Connection: close', ...headers, '', ''].join(
+      '\r\n',
+    );
+  const post = (target: string, body: string, type = 'application/json'): string =>
+    get(target, `Content-Type: ${type}`, `Content-Length: ${String(Buffer.byteLength(body))}`).replace('GET', 'POST') + body;
+  const key = `X-API-Key: ${secret}`;
+  const question = (more: object): string => post('/v1/verify', JSON.stringify({ apiKey: secret, ...more }));
+  return [
+    ...[get('/verify', key), get('/verify/maps', key), get('/verify/nowhere', key), get('/v1/usage/self', key)],
+    ...[get('/verify', key, 'X-Proxy-Id: same'), get('/verify/maps', key, 'X-Proxy-Id: same')],
+    ...[get('/verify', key, key), get('/verify', `X-API-Key: ${secret}, ${secret}`), get('/verify', `X-API-Key: ${secret.slice(0, -1)}`)],
+    ...[
+      get(`/verify/${secret}`, key),
+      get(`/verify?key=${secret}`),
+      get(`/${secret}`),
+      get(`http://${secret}/verify`),
+      get(`/verify/%00${secret}`),
+    ],
+    ...[get('/verify', `Cookie: key=${secret}`, `User-Agent: ${secret}`, `Referer: https://x/${secret}`, `X-Forwarded-For: ${secret}`)],
+    ...[
+      get('/metrics', `Authorization: Bearer ${secret}`),
+      get('/verify', `${secret}: ${secret}`),
+      `GET /verify HTTP/1.1\r\nHost: ${secret}\r\n${secret}\r\n\r\n`,
+    ],
+    ...[
+      question({}),
+      question({ service: 'maps', environment: 'production' }),
+      question({ dryRun: true }),
+      question({ ip: '203.0.113.5' }),
+    ],
+    ...[question({ requestId: `id-${String(turn)}` }), question({ requestId: `id-${String(turn)}`, service: 'maps' })],
+    ...[
+      question({ service: secret }),
+      question({ environment: secret }),
+      question({ ip: secret }),
+      question({ cost: secret }),
+      question({ [secret]: 1 }),
+    ],
+    ...[
+      post('/v1/verify', `{"apiKey":"${secret}"`),
+      post('/v1/verify', JSON.stringify([secret])),
+      post('/v1/verify', secret, 'text/plain'),
+    ],
+    ...[post(`/v1/debits/${secret}/refund`, ''), get('/v1/debits/deb_1/refund', key)],
+  ];
+}
+
+async function askEverything(all: readonly string[]): Promise<void> {
+  const token = told.secret(randomBytes(24).toString('base64url'));
+  const tokenFile = inFolder('token');
+  writeFileSync(tokenFile, `${token}\n`, { mode: 0o600 });
+  const { process, port } = await installation.serve(['--token-file', tokenFile, '--request-id-header', 'X-Proxy-Id']);
+  const [first = ''] = all;
+  await Promise.all(all.flatMap((secret, turn) => requestsWith(secret, token, turn).map((bytes) => told.raw(port, bytes))));
+  const [unanswered = ''] = requestsWith(first, token, 99);
+  const stranger = new Database(installation.db);
+  stranger.exec('BEGIN IMMEDIATE');
+  expect(await told.raw(port, unanswered)).toContain('503 Service Unavailable');
+  stranger.close();
+  for (const path of ['/metrics', '/healthz', '/readyz', '/openapi.json']) {
+    expect(
+      await told.raw(port, `GET ${path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${token}\r\nConnection: close\r\n\r\n`),
+    ).toContain('200 OK');
+  }
+  told.hear('the arguments of serve', readFileSync(`/proc/${String(process.pid)}/cmdline`, 'latin1'));
+  // Beside the running server: its log of what is not in the file yet, too.
+  expect(told.leaksInFiles(installation.folder, files)).toEqual([]);
+  expect(await process.stop()).toBe(0);
+  told.hear('the log of serve', process.output());
+}
+
+/** Commands that read, by themselves and about a key that is named by its secret. */
+async function tellEverything(good: string, unknown: string): Promise<void> {
+  const reads = [
+    ...[
+      'list',
+      'list --status all',
+      'account list',
+      'account view acme',
+      'tier list',
+      'service list',
+      'env list',
+      'status',
+      'doctor',
+      'audit',
+    ],
+    ...[
+      'usage --by key --since 1d',
+      'usage --by code',
+      'usage --by hour --csv',
+      'debits',
+      'denials',
+      'credit list',
+      'config list',
+      'config scanner-rule',
+    ],
+    ...[
+      'simulate --requests 5 --account acme',
+      'charge --account acme --requests 2',
+      'credit +5 --account acme --reason test',
+      'reset',
+      'upgrade',
+    ],
+  ];
+  const bySecret = [
+    'view -',
+    'explain -',
+    'verify',
+    'verify --charge',
+    'rename - renamed',
+    'edit - --note a',
+    'enable -',
+    'usage --key -',
+    'debits --key -',
+  ];
+  for (const form of [[], ['--json']]) {
+    await Promise.all(reads.map((line) => told.run([...line.split(' '), ...form])));
+    for (const secret of [good, unknown]) await Promise.all(bySecret.map((line) => told.run([...line.split(' '), ...form], `${secret}\n`)));
+    // A secret among the arguments is refused, whatever the command and wherever it stands.
+    for (const line of ['view', 'disable', 'list --search', 'charge --account', 'nonsense', '--actor', '--db']) {
+      expect((await told.run([...line.split(' '), good, ...form])).code).toBe(2);
+    }
+  }
+}
+
+/** Every command that writes the store, or what it holds, to another file. */
+async function copyEverything(): Promise<void> {
+  const copies: Readonly<Record<string, readonly string[]>> = {
+    backup: ['backup', join(installation.folder, 'copy.db')],
+    export: ['export', '--out', join(installation.folder, 'whole.jsonl')],
+  };
+  for (const { path } of REGISTRY) {
+    const args = copies[path];
+    if (args !== undefined) expect((await told.run(args)).code).toBe(0);
+  }
+}
+
+test('no secret stands anywhere but where it was shown', async () => {
+  const { good, others } = await makeKeys();
+  const unknown = told.secret(mintApiKey('kc', 'prod', randomBytes));
+  const foreign = told.secret(`sk_Live-${randomBytes(18).toString('base64url')}`);
+  await askEverything([good, ...others, unknown, foreign]);
+  await tellEverything(good, unknown);
+  await copyEverything();
+  // What was done before has been done: the scan was of a store in which all of it happened.
+  const { stdout } = await told.run(['usage', '--by', 'code', '--since', '1d', '--json']);
+  const { denied } = (JSON.parse(stdout) as { total: { denied: Record<string, number> } }).total;
+  expect(Object.keys(denied).sort()).toEqual(
+    [
+      ...['account_suspended', 'api_key_disabled', 'api_key_expired', 'insufficient_credits', 'invalid_api_key', 'ip_not_allowed'],
+      ...[
+        'missing_api_key',
+        'store_unavailable',
+        'request_id_conflict',
+        'request_limit_reached',
+        'service_not_allowed',
+        'unknown_service',
+        'environment_mismatch',
+      ],
+    ].sort(),
+  );
+  expect(told.leaks()).toEqual([]);
+  expect(told.leaksInFiles(installation.folder, files)).toEqual([]);
+  process.stdout.write(`secrets scanned: ${String(told.secrets.size)} in ${String(told.bytes)} bytes\n`);
+}, 120_000);
+
+test('the files that were to hold one secret hold it alone', () => {
+  for (const name of ['made', 'rotated']) {
+    const text = readFileSync(join(installation.folder, name), 'utf8');
+    expect(text).toMatch(/^kc_[a-z]+_[0-9A-Za-z]{36}\n$/);
+  }
+});
