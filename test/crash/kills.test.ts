@@ -1,0 +1,21 @@
+import { expect, test } from '@jest/globals';
+import { crashLoop } from './crash-loop.ts';
+
+const KILLS = Number(process.env['KEYCTL_TEST_KILLS'] ?? 50);
+/** A long run ends by the clock as well. */
+const MOST_MS = Number(process.env['KEYCTL_TEST_MS'] ?? Number.POSITIVE_INFINITY);
+const SEED = Number(process.env['KEYCTL_TEST_SEED'] ?? Date.now() % 1e9);
+
+test(
+  'kill -9 at any moment, of the server and of whoever works beside it, loses no acknowledged charge and leaves exact books',
+  async () => {
+    const began = performance.now();
+    const { faults, ...figures } = await crashLoop(KILLS, SEED, began + MOST_MS);
+    const seconds = ((performance.now() - began) / 1_000).toFixed(1);
+    process.stderr.write(`test/crash/kills.test.ts: ${JSON.stringify(figures)} in ${seconds} s, KEYCTL_TEST_SEED=${String(SEED)}\n`);
+    expect(faults).toEqual([]);
+    expect(figures.kills).toBeGreaterThan(0);
+    expect(figures.acknowledged).toBeGreaterThan(figures.kills);
+  },
+  KILLS * 10_000,
+);
