@@ -26,6 +26,12 @@ export class DebitTotals {
     }
   }
 
+  /** Forgets all sums and keeps the memory for others. */
+  clear(): void {
+    for (const page of this.#pages.values()) page.fill(0);
+    this.last = 0;
+  }
+
   of(ref: Ref): DebitSum {
     const page = this.#pages.get(Math.floor(ref / PAGE));
     const place = this.#place(ref);

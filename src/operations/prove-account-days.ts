@@ -12,15 +12,18 @@ const DEBITS_PER_LOOK = 20_000;
 /** The debits of one day as far as they were read: whoever reads on in a later snapshot adds those that came since. */
 export class DebitsOfDay {
   readonly day: UtcDay;
-  readonly accounts = new DebitTotals();
-  readonly caps = new DebitTotals();
+  readonly accounts: DebitTotals;
+  readonly caps: DebitTotals;
   read = 0;
   strangers = 0;
   behindMicros = 0;
   #through: DebitNumber | null = null;
 
-  constructor(day: UtcDay) {
+  /** `memory` is that of another day, which is forgotten. */
+  constructor(day: UtcDay, memory: readonly [accounts: DebitTotals, caps: DebitTotals]) {
     this.day = day;
+    [this.accounts, this.caps] = memory;
+    for (const totals of memory) totals.clear();
   }
 
   /** Reads the next ones. False where the snapshot has no more. */

@@ -26,10 +26,12 @@ export class ToldFindings {
 
   /** What was found wrong, and for each check that found nothing the sentence that then holds. */
   findings(holds: Partial<Readonly<Record<CheckId, string>>>): readonly Finding[] {
-    const wrong = [...this.#first].flatMap(([id, first]) => {
-      const more = this.of(id) - first.length;
+    const wrong = [...this.#counts].flatMap(([id, count]) => {
+      const first = this.#first.get(id) ?? [];
+      const more = count - first.length;
       if (more === 0) return first;
-      return [...first, fault(id, `And ${String(more)} more like these.`, 'Those above are the first.')];
+      const message = first.length === 0 ? `${String(more)} accounts look wrong as well.` : `And ${String(more)} more like these.`;
+      return [...first, fault(id, message, 'Those that are told are the first.')];
     });
     const right = Object.entries(holds) as [CheckId, string][];
     return [...wrong, ...right.filter(([id]) => this.of(id) === 0).map(([id, sentence]) => fine(id, sentence))];

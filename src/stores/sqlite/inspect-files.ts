@@ -36,7 +36,7 @@ function foreignLog(path: string): readonly Finding[] {
   return [warning('files', message, STOP)];
 }
 
-/** Processes that have a file open which is not at the path any more, as far as this user may see them. Linux only. */
+/** Other processes that have a file open which is not at the path any more, as far as this user may see them. Linux only. */
 function processesElsewhere(path: string): readonly Finding[] {
   const names = [path, `${path}-wal`, `${path}-shm`];
   const [store, ...companions] = names.map((name) => identityOf(name));
@@ -56,7 +56,8 @@ function processesElsewhere(path: string): readonly Finding[] {
 
 function processes(): readonly string[] {
   try {
-    return readdirSync('/proc').filter((name) => /^\d+$/.test(name));
+    const self = readlinkSync('/proc/self');
+    return readdirSync('/proc').filter((name) => /^\d+$/.test(name) && name !== self);
   } catch {
     return [];
   }

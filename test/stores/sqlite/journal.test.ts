@@ -6,6 +6,7 @@ import type { Store } from '../../../src/domain/store.ts';
 import { dayOf, MS_PER_DAY } from '../../../src/domain/utc-day.ts';
 import { balanceOn } from '../../../src/operations/balance-on.ts';
 import { giveCredit } from '../../../src/operations/give-credit.ts';
+import { proveBooks } from '../../../src/operations/prove-books.ts';
 import { refundDebit } from '../../../src/operations/refund-debit.ts';
 import { reset } from '../../../src/operations/reset.ts';
 import { setTier } from '../../../src/operations/set-tier.ts';
@@ -160,6 +161,12 @@ async function checkUsage(trial: Trial, store: Store): Promise<void> {
   }
 }
 
+/** What `doctor` proves, with the debits that are still to be folded wherever they are. */
+async function checkProof(store: Store): Promise<void> {
+  const { findings } = await proveBooks(store);
+  expect(findings.filter(({ severity }) => severity !== 'ok')).toEqual([]);
+}
+
 describe('balances that are still in the journal', () => {
   test.each(SEEDS)('are the same to every connection, whatever happens between two batches (seed %d)', async (seed) => {
     const trial: Trial = { random: numbers(seed), accounts: [], model: new Map(), debits: [] };
@@ -171,6 +178,7 @@ describe('balances that are still in the journal', () => {
       await step(trial);
       await check(trial, any(trial, stores));
       if (turn % 50 === 0) await checkUsage(trial, any(trial, stores));
+      if (turn % 50 === 0) await checkProof(any(trial, stores));
     }
     for (const store of stores) await checkUsage(trial, store);
     opened.clock.now = Math.max(...trial.debits.map(({ at }) => at), NOON) + MS_PER_DAY;
@@ -179,6 +187,7 @@ describe('balances that are still in the journal', () => {
     for (const store of stores) {
       await check(trial, store);
       await checkUsage(trial, store);
+      await checkProof(store);
     }
   });
 
