@@ -15,14 +15,11 @@ import configs from '../../rolldown.config.js';
 const [folder = '', schema = '', sql = ''] = process.argv.slice(2);
 const root = fileURLToPath(new URL('../../', import.meta.url));
 
-/** What the code of a later schema was before it; by the schema that it came with. */
-const BEFORE = {
-  'src/stores/sqlite/hidden.ts': {
-    since: 2,
-    code: "export const VISIBLE_KEYS = '1'; export const VISIBLE_ACCOUNTS = '1'; export const besideHidden = (sql, act) => act();",
-  },
-  'src/stores/sqlite/imports.ts': { since: 2, code: 'export class SqliteImports { async any() { return false; } }' },
-};
+/** What asks for tables of a later schema wherever a store is used, and what it was before it; by the schema that the tables came with. */
+const BEFORE = [
+  { since: 2, path: 'src/stores/sqlite/hidden.ts', now: /`NOT EXISTS \(SELECT 1 FROM imports [^`]*`/, then: "'1'" },
+  { since: 2, path: 'src/stores/sqlite/imports.ts', now: /'SELECT EXISTS \(SELECT 1 FROM imports [^']*'/, then: "'SELECT 0 AS n'" },
+];
 
 const MIGRATIONS = /^(export const MIGRATIONS: readonly Migration\[\] = )(\[[\s\S]*?^\]);/m;
 
@@ -42,8 +39,11 @@ const otherSchema = {
   name: 'other-schema',
   transform(code, id) {
     if (id === join(root, 'src/stores/sqlite/schema.ts')) return otherMigrations(code);
-    const before = Object.entries(BEFORE).find(([path]) => id === join(root, path))?.[1];
-    return before !== undefined && !schema.startsWith('+') && Number(schema) < before.since ? before.code : null;
+    const before = BEFORE.filter(({ path, since }) => id === join(root, path) && !schema.startsWith('+') && Number(schema) < since);
+    return before.reduce((text, { path, now, then }) => {
+      if (!now.test(text)) throw new Error(`${path} is not written as this script expects`);
+      return text.replace(now, then);
+    }, code);
   },
 };
 

@@ -7,6 +7,7 @@ import { temporaryFolder } from '../harness.ts';
 import { proveBooks } from '../proved-books.ts';
 import { eventually, type Running } from '../system/running.ts';
 import type { Filled } from './fill.ts';
+import { insist, load } from './load.ts';
 import { Program, type Server } from './program.ts';
 
 // Two releases on one store: the earlier one makes and fills it, the later one upgrades it, both go on. The earlier releases are built from
@@ -14,7 +15,8 @@ import { Program, type Server } from './program.ts';
 
 const ADDS = 'CREATE TABLE to_come (one INTEGER PRIMARY KEY) STRICT;';
 const PAIRS = [...Array.from({ length: SCHEMA_VERSION - 1 }, (_, index) => String(index + 1)), 'present'];
-const BUILD_MS = 60_000;
+/** A test starts many processes, on a machine that may be busy. */
+const LONG_MS = 120_000;
 
 let folder: ReturnType<typeof temporaryFolder>;
 const programs = new Map<string, Program>();
@@ -27,7 +29,7 @@ beforeAll(async () => {
   // It makes the stores of the present schema: the present program is not built with what fills them.
   programs.set('present-fill', await Program.build(join(folder.path, 'present'), String(SCHEMA_VERSION)));
   programs.set('breaking', await Program.build(join(folder.path, 'breaking'), `+${String(SCHEMA_VERSION + 1)}`, ADDS));
-}, BUILD_MS);
+}, LONG_MS);
 
 afterAll(async () => {
   for (const process of running) await process.stop();
@@ -68,25 +70,37 @@ function schemaOf(db: string): unknown[] {
   }
 }
 
+interface Made {
+  readonly db: string;
+  readonly filled: readonly Filled[];
+}
+
+const made = new Map<string, Promise<Made>>();
+
+/** The store that the earlier program made, once for all tests; they work on copies of it. */
+function storeOf(earlier: string): Promise<Made> {
+  const db = join(folder.path, `store-${earlier}.db`);
+  const store =
+    made.get(earlier) ??
+    filler(earlier)
+      .fill<readonly Filled[]>(db)
+      .then((filled) => ({ db, filled }));
+  made.set(earlier, store);
+  return store;
+}
+
+async function copyOf(earlier: string, name: string): Promise<{ path: string; filled: readonly Filled[] }> {
+  const { db, filled } = await storeOf(earlier);
+  const path = join(folder.path, `${name}-${earlier}.db`);
+  copyFileSync(db, path);
+  return { path, filled };
+}
+
 describe.each(PAIRS)('a store of schema %s', (earlier) => {
-  let db: string;
-  let filled: readonly Filled[];
-
-  beforeAll(async () => {
-    db = join(folder.path, `store-${earlier}.db`);
-    filled = await filler(earlier).fill(db);
-  }, BUILD_MS);
-
-  const copy = (name: string): string => {
-    const path = join(folder.path, `${name}-${earlier}.db`);
-    copyFileSync(db, path);
-    return path;
-  };
-
   test(
     'is refused by the later program, in every way, and not touched, until it is upgraded',
     async () => {
-      const path = copy('refused');
+      const { path, filled } = await copyOf(earlier, 'refused');
       const before = readFileSync(path);
       for (const argv of [
         ['list'],
@@ -103,13 +117,13 @@ describe.each(PAIRS)('a store of schema %s', (earlier) => {
       }
       expect(readFileSync(path).equals(before)).toBe(true);
     },
-    BUILD_MS,
+    LONG_MS,
   );
 
   test(
     'upgrades after its backup and keeps all that it had; the backup is a store of the earlier program',
     async () => {
-      const path = copy('upgraded');
+      const { path } = await copyOf(earlier, 'upgraded');
       const had = await everything(program(earlier), path);
       const trail = await program(earlier).json(path, 'audit');
       const upgrade = (await later(earlier).json(path, 'upgrade')) as { from: number; to: number; backup: string };
@@ -127,129 +141,95 @@ describe.each(PAIRS)('a store of schema %s', (earlier) => {
       await later(earlier).does(fresh, 'create', '--name', 'x');
       expect(schemaOf(path)).toEqual(schemaOf(fresh));
     },
-    BUILD_MS,
+    LONG_MS,
   );
-
-  test('under load: the earlier server goes on through the upgrade and after a restart, beside the later one, and no verdict is wrong', async () => {
-    const path = copy('loaded');
-    const [old, young] = [program(earlier), later(earlier)];
-    const loads = await load(old, path, filled);
-    const first = await serve(old, path);
-    const clients = loads.clients(() => [first]);
-    await eventually(() => expect(loads.admitted()).toBeGreaterThan(20));
-    expect(await young.json(path, 'upgrade')).toMatchObject({ backup: expect.any(String) });
-    const second = await serve(young, path);
-    await clients.stop();
-
-    // What one of them decides holds at the other from the next request on.
-    const both = loads.clients(() => [first, second]);
-    for (const [by, at] of [
-      [young, first],
-      [old, second],
-    ] as const) {
-      const apiKey = await by.does(path, 'create', '--account', 'open', '--name', `by-${by.name}`);
-      expect(await at.verify(apiKey)).toBe('ok');
-      await by.does(path, 'disable', `open/by-${by.name}`);
-      expect(await at.verify(apiKey)).toBe('api_key_disabled');
-      await by.does(path, 'tier', 'edit', 'brief', '--daily-credits', by === young ? '700' : '1200', '--now');
-    }
-    // 5 of before, and 7 more, wherever they are asked for.
-    const races = await Promise.all(Array.from({ length: 40 }, (_, turn) => insist(turn % 2 === 0 ? first : second, loads.brief)));
-    expect(races.filter((code) => code === 'ok')).toHaveLength(7);
-    expect(new Set(races)).toEqual(new Set(['ok', 'insufficient_credits']));
-    await eventually(() => expect(loads.admitted()).toBeGreaterThan(60));
-    await both.stop();
-
-    // Restarted, it goes on, and so does its shell.
-    expect(await first.process.stop()).toBe(0);
-    const third = await serve(old, path);
-    const last = loads.clients(() => [second, third]);
-    for (const line of ['list', 'audit', 'status', 'charge --account open', 'reset', 'credit +100 --account open --reason x', 'upgrade'])
-      await old.does(path, ...line.split(' '));
-    await eventually(() => expect(loads.admitted()).toBeGreaterThan(80));
-    await last.stop();
-    for (const server of [second, third]) expect(await server.process.stop()).toBe(0);
-
-    expect(loads.wrong()).toEqual([]);
-    const { faults, debits } = await proveBooks(path);
-    expect(faults).toEqual([]);
-    const mine = debits.filter(({ account, keyName }) => account === 'open' && keyName === 'main').length;
-    expect(mine).toBeGreaterThanOrEqual(loads.admitted());
-    expect(mine).toBeLessThanOrEqual(loads.admitted() + loads.unanswered());
-  }, 120_000);
 });
 
-/** Again as long as the store is busy: an upgrade may hold it for longer than a server waits, and 503 is no verdict. */
-async function insist(server: Server, apiKey: string, retried: () => void = () => undefined): Promise<string> {
-  for (;;) {
-    const code = await server.verify(apiKey);
-    if (code !== 'store_unavailable') return code;
-    retried();
-  }
-}
+// Two releases that follow each other: an operator who upgrades has both running for a while.
+describe.each(PAIRS.slice(-2))('beside each other on a store of schema %s', (earlier) => {
+  test(
+    'under load: the earlier server goes on through the upgrade and after a restart, beside the later one, and no verdict is wrong',
+    async () => {
+      const { path, filled } = await copyOf(earlier, 'loaded');
+      const [old, young] = [program(earlier), later(earlier)];
+      const loads = await load(old, path, filled);
+      const first = await serve(old, path);
+      const clients = loads.clients(() => [first]);
+      await eventually(() => expect(loads.admitted()).toBeGreaterThan(20));
+      expect(await young.json(path, 'upgrade')).toMatchObject({ backup: expect.any(String) });
+      const second = await serve(young, path);
+      await clients.stop();
 
-/** An account without limits, one whose credits run out, and clients that compare every verdict with what it has to be. */
-async function load(by: Program, db: string, filled: readonly Filled[]) {
-  await by.does(db, 'tier', 'create', 'open', '--daily-credits', '100000000');
-  await by.does(db, 'account', 'create', 'open', '--tier', 'open');
-  const open = await by.does(db, 'create', '--account', 'open', '--name', 'main');
-  await by.does(db, 'tier', 'create', 'brief', '--daily-credits', '500');
-  await by.does(db, 'account', 'create', 'brief', '--tier', 'brief');
-  const brief = await by.does(db, 'create', '--account', 'brief', '--name', 'main');
-  await by.does(db, 'charge', '--account', 'brief', '--requests', '5');
-  // The tiers that the store came with have rates: of their keys those are asked that never pass.
-  const asked = [{ name: 'open/main', apiKey: open, code: 'ok' }, ...filled.filter(({ code }) => code !== 'ok')];
-  const wrong: string[] = [];
-  let [admitted, unanswered] = [0, 0];
-  const clients = (servers: () => readonly Server[]): { stop(): Promise<void> } => {
-    let stopped = false;
-    const client = async (number: number): Promise<void> => {
-      for (let turn = number; !stopped; turn += 1) {
-        const { name, apiKey, code } = asked[turn % 3 === 0 ? turn % asked.length : 0] ?? { name: '', apiKey: '', code: '' };
-        const server = servers()[turn % servers().length];
-        if (server === undefined) throw new RangeError('no server');
-        const found = await insist(server, apiKey, () => (unanswered += 1));
-        if (found !== code) wrong.push(`${name} was answered ${found} and not ${code}`);
-        if (apiKey === open && found === 'ok') admitted += 1;
+      // What one of them decides holds at the other from the next request on.
+      const both = loads.clients(() => [first, second]);
+      for (const [by, at] of [
+        [young, first],
+        [old, second],
+      ] as const) {
+        const apiKey = await by.does(path, 'create', '--account', 'open', '--name', `by-${by.name}`);
+        expect(await at.verify(apiKey)).toBe('ok');
+        await by.does(path, 'disable', `open/by-${by.name}`);
+        expect(await at.verify(apiKey)).toBe('api_key_disabled');
+        await by.does(path, 'tier', 'edit', 'brief', '--daily-credits', by === young ? '700' : '1200', '--now');
       }
-    };
-    const all = Array.from({ length: 4 }, (_, number) => client(number));
-    return {
-      stop: async () => {
-        stopped = true;
-        await Promise.all(all);
-      },
-    };
-  };
-  return { brief, clients, admitted: () => admitted, unanswered: () => unanswered, wrong: () => wrong };
-}
+      // 5 of before, and 7 more, wherever they are asked for.
+      const races = await Promise.all(Array.from({ length: 40 }, (_, turn) => insist(turn % 2 === 0 ? first : second, loads.brief)));
+      expect(races.filter((code) => code === 'ok')).toHaveLength(7);
+      expect(new Set(races)).toEqual(new Set(['ok', 'insufficient_credits']));
+      await eventually(() => expect(loads.admitted()).toBeGreaterThan(60));
+      await both.stop();
+
+      // Restarted, it goes on, and so does its shell.
+      expect(await first.process.stop()).toBe(0);
+      const third = await serve(old, path);
+      const last = loads.clients(() => [second, third]);
+      for (const line of ['list', 'audit', 'status', 'charge --account open', 'reset', 'credit +100 --account open --reason x', 'upgrade'])
+        await old.does(path, ...line.split(' '));
+      await eventually(() => expect(loads.admitted()).toBeGreaterThan(80));
+      await last.stop();
+      for (const server of [second, third]) expect(await server.process.stop()).toBe(0);
+
+      expect(loads.wrong()).toEqual([]);
+      const { faults, debits } = await proveBooks(path);
+      expect(faults).toEqual([]);
+      const mine = debits.filter(({ account, keyName }) => account === 'open' && keyName === 'main').length;
+      expect(mine).toBeGreaterThanOrEqual(loads.admitted());
+      expect(mine).toBeLessThanOrEqual(loads.admitted() + loads.unanswered());
+    },
+    LONG_MS,
+  );
+});
 
 describe('a release older than the store can bear', () => {
-  test('is refused in every way; a server of it that runs answers 503 from the upgrade on, and admits nobody', async () => {
-    const db = join(folder.path, 'breaking.db');
-    const [old, young] = [Program.present(), program('breaking')];
-    const apiKey = await old.does(db, 'create', '--name', 'prod');
-    const server = await serve(old, db);
-    expect(await server.verify(apiKey)).toBe('ok');
-    await young.does(db, 'upgrade');
-    for (let turn = 0; turn < 3; turn += 1) expect(await server.verify(apiKey)).toBe('store_unavailable');
-    for (const argv of [
-      ['list'],
-      ['charge'],
-      ['verify'],
-      ['disable', 'prod'],
-      ['serve', '--port', '0'],
-      ['audit'],
-      ['upgrade'],
-      ['create', '--name', 'x'],
-    ]) {
-      const { code, stderr } = await old.call(db, [...argv, '--json'], apiKey);
-      expect([argv, code, JSON.parse(stderr)]).toMatchObject([argv, 1, { error: { code: 'store_newer' } }]);
-    }
-    const next = await serve(young, db);
-    expect(await next.verify(apiKey)).toBe('ok');
-    expect((await young.json(db, 'debits')) as unknown[]).toHaveLength(2);
-    await server.process.stop();
-    expect(await next.process.stop()).toBe(0);
-  }, 60_000);
+  test(
+    'is refused in every way; a server of it that runs answers 503 from the upgrade on, and admits nobody',
+    async () => {
+      const db = join(folder.path, 'breaking.db');
+      const [old, young] = [Program.present(), program('breaking')];
+      const apiKey = await old.does(db, 'create', '--name', 'prod');
+      const server = await serve(old, db);
+      expect(await server.verify(apiKey)).toBe('ok');
+      await young.does(db, 'upgrade');
+      for (let turn = 0; turn < 3; turn += 1) expect(await server.verify(apiKey)).toBe('store_unavailable');
+      for (const argv of [
+        ['list'],
+        ['charge'],
+        ['verify'],
+        ['disable', 'prod'],
+        ['serve', '--port', '0'],
+        ['audit'],
+        ['upgrade'],
+        ['create', '--name', 'x'],
+      ]) {
+        const { code, stderr } = await old.call(db, [...argv, '--json'], apiKey);
+        expect([argv, code, JSON.parse(stderr)]).toMatchObject([argv, 1, { error: { code: 'store_newer' } }]);
+      }
+      const next = await serve(young, db);
+      expect(await next.verify(apiKey)).toBe('ok');
+      expect((await young.json(db, 'debits')) as unknown[]).toHaveLength(2);
+      await server.process.stop();
+      expect(await next.process.stop()).toBe(0);
+    },
+    LONG_MS,
+  );
 });
