@@ -46,8 +46,8 @@ export class CatalogueLines {
     return { environments: this.#names, services: this.#services, tiers: this.#tiers };
   }
 
-  get counts(): { readonly environments: number; readonly services: number; readonly tiers: number } {
-    return { environments: this.#environments.length, services: this.#newServices.length, tiers: this.#newTiers.length };
+  get counts(): { readonly tiers: number; readonly services: number; readonly environments: number } {
+    return { tiers: this.#newTiers.length, services: this.#newServices.length, environments: this.#environments.length };
   }
 
   /** Takes note of a line. Returns false for one that is none of these. Throws `usage` or ColumnError. */

@@ -28,13 +28,14 @@ export async function importKeys(importer: Importer, lines: Lines, exported: boo
   const { choice } = importer;
   const checked = await check(importer, lines, exported);
   const { problems, counts } = checked;
-  const report = { dryRun: choice.dryRun, holds: 'keys' as const, lines: checked.lines, ...counts, ...checked.catalogue.counts };
-  const told = { problems: problems.told, problemCount: problems.count };
-  if (problems.count > 0) return { ...report, ...told, batch: null };
-  if (choice.dryRun) return { ...report, ...told, batch: null };
+  const report = (batch: string | null): ImportReport => ({
+    ...{ batch, dryRun: choice.dryRun, holds: 'keys', lines: checked.lines, ...counts, ...checked.catalogue.counts },
+    ...{ problems: problems.told, problemCount: problems.count },
+  });
+  if (problems.count > 0 || choice.dryRun) return report(null);
   await clearAway(importer);
   await checked.catalogue.make(importer);
-  return { ...report, ...told, batch: await write(importer, counts.accounts + counts.keys) };
+  return report(await write(importer, counts.accounts + counts.keys));
 }
 
 interface Checked {

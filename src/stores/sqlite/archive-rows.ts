@@ -36,7 +36,7 @@ function denied(unit: 'hour' | 'day'): string {
 const DEBIT = 'd.number AS id, d.at, a.id AS account, k.id AS key, d.service_ref AS service, d.cost, d.balance_after AS balanceAfter';
 const DEBIT_OF = 'JOIN accounts a ON a.ref = d.account_ref LEFT JOIN keys k ON k.ref = d.key_ref';
 
-/** The statement that answers all rows of a kind. Columns are called as the fields are; those of LISTS are JSON. */
+/** The statement that answers all rows of a kind. Columns are called as the fields are; those of JSON_COLUMNS are JSON. */
 export function rowsOf(kind: Kind, scope: Scope): string {
   const whole = scope === 'store';
   switch (kind) {
@@ -69,11 +69,11 @@ export function rowsOf(kind: Kind, scope: Scope): string {
     case 'closedDay':
       return `SELECT day, closed_at AS closedAt, accounts, granted, adjusted, spent FROM closed_days WHERE day <= (SELECT closed_through FROM state) ORDER BY day`;
     case 'cap':
-      return 'SELECT k.id AS key, day, spent FROM cap_spending c JOIN keys k ON k.ref = c.cap_group ORDER BY day, cap_group';
+      return 'SELECT k.id AS key, day, spent FROM cap_spending c JOIN keys k ON k.ref = c.cap_group ORDER BY c.day, c.cap_group';
     case 'debit':
       return `SELECT ${DEBIT}, request_id AS requestId, refunded_at AS refundedAt FROM debits d ${DEBIT_OF} ORDER BY d.number`;
     case 'requestId':
-      return `SELECT request_id AS requestId, a.id AS account, debit, k.id AS key, service_ref AS service, cost, expires_at AS expiresAt,
+      return `SELECT request_id AS requestId, a.id AS account, debit, k.id AS key, d.service_ref AS service, d.cost, d.expires_at AS expiresAt,
         replays_left AS replaysLeft, refunded FROM request_ids d ${DEBIT_OF} ORDER BY d.account_ref, request_id`;
     case 'usedHour':
       return usage('hour', 3_600_000, '9007199254740991');
@@ -104,4 +104,9 @@ function keys(scope: Scope): string {
 }
 
 /** Columns that hold JSON. */
-export const LISTS: ReadonlySet<string> = new Set(['tiers', 'credits', 'limits', 'services', 'allowedIps', 'actor', 'before', 'after']);
+export const JSON_COLUMNS: Readonly<Partial<Record<Kind, readonly string[]>>> = {
+  tier: ['credits', 'limits'],
+  account: ['tiers'],
+  key: ['services', 'allowedIps'],
+  audit: ['actor', 'before', 'after'],
+};

@@ -1,7 +1,7 @@
 import type { ArchiveRow, ArchiveWrites, Kind, Scope } from '../../domain/archive.ts';
 import { announceChange, MANY_ACCOUNTS } from './book-changes.ts';
 import { ArchivePut } from './archive-put.ts';
-import { LISTS, rowsOf } from './archive-rows.ts';
+import { JSON_COLUMNS, rowsOf } from './archive-rows.ts';
 import type { SqliteCredits } from './credits.ts';
 import type { Sql } from './sql.ts';
 
@@ -51,7 +51,7 @@ export class SqliteArchive implements ArchiveWrites {
     this.#credits.ready();
     let some: ArchiveRow<Name>[] = [];
     for (const row of this.#sql.each(rowsOf(kind, scope))) {
-      some.push(parsed(row) as ArchiveRow<Name>);
+      some.push(parsed(row, JSON_COLUMNS[kind] ?? []) as ArchiveRow<Name>);
       if (some.length < ROWS_AT_ONCE) continue;
       yield some;
       some = [];
@@ -83,8 +83,8 @@ export class SqliteArchive implements ArchiveWrites {
   }
 }
 
-function parsed(row: Readonly<Record<string, unknown>>): Record<string, unknown> {
-  const found: Record<string, unknown> = {};
-  for (const [name, value] of Object.entries(row)) found[name] = LISTS.has(name) && typeof value === 'string' ? JSON.parse(value) : value;
+function parsed(row: Readonly<Record<string, unknown>>, columns: readonly string[]): Record<string, unknown> {
+  const found = { ...row };
+  for (const column of columns) if (typeof row[column] === 'string') found[column] = JSON.parse(row[column]);
   return found;
 }

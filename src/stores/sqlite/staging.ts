@@ -46,9 +46,7 @@ export class SqliteStaging implements Staging {
   async claim(mark: string, line: number): Promise<number | null> {
     // All marks have one size, however long the names in them are.
     const short = hash('sha256', mark, 'buffer').subarray(0, 16);
-    const earlier = this.#sql.row<[number]>('SELECT line FROM temp.staged_marks WHERE mark = ?', short);
-    if (earlier !== undefined) return earlier[0];
-    this.#sql.run('INSERT INTO temp.staged_marks VALUES (?, ?)', short, line);
-    return null;
+    if (this.#sql.run('INSERT INTO temp.staged_marks VALUES (?, ?) ON CONFLICT DO NOTHING', short, line) === 1) return null;
+    return this.#sql.row<[number]>('SELECT line FROM temp.staged_marks WHERE mark = ?', short)?.[0] ?? null;
   }
 }

@@ -1,0 +1,32 @@
+import type { Progress } from '../operations/steps.ts';
+import type { Call } from './call.ts';
+import { progressLine } from './progress-line.ts';
+
+/** How a person who watches is told how far something is. */
+export interface Watch {
+  /** Of something whose end is known. */
+  readonly tell: (progress: Progress) => void;
+  /** Of something whose end is not. */
+  readonly say: (text: string) => void;
+}
+
+/** Runs an act with a bar on stderr where a person looks at it; the bar goes when the act ends. */
+export async function watching<Result>(call: Pick<Call, 'out' | 'context'>, act: (watch: Watch) => Promise<Result>): Promise<Result> {
+  const { out, context } = call;
+  if (out.watched === null) return act({ tell: () => undefined, say: () => undefined });
+  const { progressBar } = await import('../terminal/progress-bar.ts');
+  const bar = progressBar(out.watched, context.clock);
+  const line = progressLine(call);
+  return act({
+    tell: (progress) => {
+      line.clear();
+      bar.show(progress);
+    },
+    say: (text) => {
+      line.show(text);
+    },
+  }).finally(() => {
+    line.clear();
+    bar.clear();
+  });
+}
