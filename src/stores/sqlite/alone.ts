@@ -1,4 +1,4 @@
-import { existsSync, rmSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { KeyctlError } from '../../domain/error.ts';
 import { errorCode, translated, type Sqlite } from './database.ts';
 import { openFile } from './driver.ts';
@@ -44,7 +44,5 @@ export function mergeLog(db: Sqlite, path: string): boolean {
     if (/^SQLITE_(CORRUPT|NOTADB)/.test(errorCode(error))) return false;
     throw error;
   }
-  // Under an exclusive lock SQLite keeps the journal of what it has just committed; it is of no use, and must not outlive the file.
-  rmSync(`${path}-journal`, { force: true });
   return !existsSync(`${path}-wal`);
 }

@@ -78,6 +78,8 @@ export async function keep(path: string, kept: string, copy: () => Promise<void>
  * the old store or the new one, and never a log of the old one beside the new one.
  */
 export function exchange(file: string, path: string, kept: string): void {
+  // Whoever holds the store alone has undone what the journal told of; it is of no use, and must not outlive the file.
+  rmSync(`${path}-journal`, { force: true });
   clearPlace(path, kept);
   renameSync(file, path);
   syncFile(dirname(path));
