@@ -6,6 +6,7 @@ import type { RandomBytes } from '../../domain/random.ts';
 import type { Store } from '../../domain/store.ts';
 import { createDatabase, openAnySchema, schemaVersion, translateError, type Clock } from './database.ts';
 import { openFile, type Sqlite } from './driver.ts';
+import { inspectAudit } from './inspect-audit.ts';
 import { inspectFiles, inspectLogSize, strayJournal } from './inspect-files.ts';
 import { inspectForeignKeys, inspectIntegrity, type Examined } from './inspect-integrity.ts';
 import { inspectJournal } from './inspect-journal.ts';
@@ -138,11 +139,12 @@ class Inspector implements Inspection {
     this.#check('durability', () => [inspectDurability()]);
     this.#check('schema', () => inspectSchema(db, schemaVersion(db)));
     if (quick) {
-      this.leftOut.push('integrity, foreign keys and the running balances: they take a walk through the whole file');
+      this.leftOut.push('integrity, foreign keys, the audit trail and the running balances: they take a walk through the whole file');
       return;
     }
     this.#check('integrity', () => inspectIntegrity(examined));
     this.#check('foreign_keys', () => inspectForeignKeys(examined));
+    this.#check('audit', () => inspectAudit(db));
     this.#check('journal', () => inspectJournal(db));
   }
 }

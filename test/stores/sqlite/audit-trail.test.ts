@@ -2,6 +2,7 @@ import Database from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { temporaryStore } from '../../harness.ts';
 import { addAccount } from '../../operations/account-fixture.ts';
+import { diagnose, messagesOf, wrongIn } from '../../operations/doctor-fixture.ts';
 
 // What SQL can do to the audit trail without taking its triggers away. docs/guarantees.md says what nothing in the file can hold.
 
@@ -85,4 +86,45 @@ test('a transaction that is rolled back leaves no gap', async () => {
   await expect(failed).rejects.toThrow('thought better');
   await addAccount(opened.store, 'd');
   expect(db.prepare('SELECT max(number) FROM audit').pluck().get()).toBe(4);
+});
+
+describe('who owns the file can take the triggers away, and doctor tells', () => {
+  interface Trigger {
+    readonly name: string;
+    readonly sql: string;
+  }
+
+  /** Runs the statement without the triggers, and puts them back. */
+  function past(statement: string): void {
+    const triggers = db.prepare("SELECT name, sql FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = 'audit'").all() as Trigger[];
+    expect(triggers).toHaveLength(4);
+    for (const { name } of triggers) db.exec(`DROP TRIGGER ${name}`);
+    db.exec(statement);
+    for (const { sql } of triggers) db.exec(sql);
+  }
+
+  test('that nothing is missing', async () => {
+    expect(messagesOf(await diagnose(opened.path, opened.clock), 'audit')).toEqual(['3 entries of the audit trail, and none is missing.']);
+  });
+
+  test('as long as one of them is missing', async () => {
+    db.exec('DROP TRIGGER audit_keeps_numbers');
+    expect(wrongIn(await diagnose(opened.path, opened.clock))).toMatchObject({ schema: 'error' });
+  });
+
+  test.each([
+    ['DELETE FROM audit WHERE number = 2', 'Entry 2 of the audit trail is missing, and 1 in all.'],
+    ['DELETE FROM audit WHERE number = 1', 'The audit trail does not begin with its first entry.'],
+    ['UPDATE audit SET number = 9 WHERE number = 3', 'Entry 3 of the audit trail is missing, and 6 in all.'],
+  ])('afterwards of the gap: %s', async (statement, message) => {
+    past(statement);
+    const diagnosis = await diagnose(opened.path, opened.clock);
+    expect(wrongIn(diagnosis)).toMatchObject({ audit: 'error' });
+    expect(messagesOf(diagnosis, 'audit')).toEqual([message]);
+  });
+
+  test('but not of what nobody can know without a copy elsewhere: the last entry, and other words', async () => {
+    past("DELETE FROM audit WHERE number = 3; UPDATE audit SET target_name = 'forged' WHERE number = 1");
+    expect(wrongIn(await diagnose(opened.path, opened.clock))).not.toHaveProperty('audit');
+  });
 });
