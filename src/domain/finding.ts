@@ -3,21 +3,8 @@ import { formatDay, type UtcDay } from './utc-day.ts';
 /** What `doctor` looks at, in the order in which it tells. Scripts know the checks by these names: some may be added, none goes. */
 export const CHECKS = [
   ...['store', 'files', 'permissions', 'filesystem', 'journal_mode', 'durability', 'wal_size', 'sqlite_version', 'schema'],
-  ...[
-    'integrity',
-    'foreign_keys',
-    'audit',
-    'journal',
-    'books',
-    'debits',
-    'usage',
-    'adjustments',
-    'grants',
-    'closed_days',
-    'caps',
-    'request_ids',
-  ],
-  ...['clock', 'reset', 'program'],
+  ...['integrity', 'foreign_keys', 'audit', 'journal', 'books', 'debits', 'usage', 'adjustments', 'grants'],
+  ...['closed_days', 'caps', 'request_ids', 'clock', 'reset', 'program'],
 ] as const;
 
 /** The walks over accounts and debits, which `doctor --quick` leaves out or only samples. */
