@@ -16,17 +16,23 @@ interface CsvRecord {
 /** Reads CSV (RFC 4180) whose first line names the columns. Throws `usage` for names that are none. */
 export async function* readCsv(texts: AsyncIterable<string>): AsyncGenerator<SourceLine> {
   const { delimiter, all } = await withDelimiter(texts);
-  const records = parse({ delimiter, info: true, relax_column_count: true, skip_empty_lines: true, max_record_size: LONGEST_RECORD });
+  // How far the parser is, which is further than what was taken from it when it stumbles.
+  let parsed = 0;
+  const records = parse({
+    ...{ delimiter, info: true, relax_column_count: true, skip_empty_lines: true, max_record_size: LONGEST_RECORD },
+    onRecord: (record, { lines }) => {
+      parsed = lines;
+      return record;
+    },
+  });
   const source = Readable.from(all, { objectMode: true });
   source.once('error', (error) => records.destroy(error));
   source.pipe(records);
   let header: readonly string[] | null = null;
-  let lines = 0;
   try {
     for await (const { record, info } of records as AsyncIterable<CsvRecord>) {
       // A value in quotes may hold line ends: the record begins that much earlier.
       const inside = record.reduce((count, value) => count + (value.match(/\r\n|\n|\r/g)?.length ?? 0), 0);
-      lines = info.lines;
       if (header === null) header = readHeader(record);
       else yield lineOf(info.lines - inside, header, record);
     }
@@ -34,7 +40,7 @@ export async function* readCsv(texts: AsyncIterable<string>): AsyncGenerator<Sou
     if (!isCsvError(error)) throw error;
     // SECURITY: what the parser says repeats some of the text.
     const message = error.code === 'CSV_MAX_RECORD_SIZE' ? 'It is too long, or a quote is never closed' : 'Its quotes do not fit';
-    yield { line: lines + 1, record: null, problem: `${message}; what follows was not looked at.` };
+    yield { line: parsed + 1, record: null, problem: `${message}; what follows was not looked at.` };
   }
 }
 

@@ -28,7 +28,8 @@ async function* decoded(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<string
     for await (const chunk of bytes) yield decoder.decode(chunk, { stream: true });
     yield decoder.decode();
   } catch (error) {
-    if (!(error instanceof TypeError)) throw error;
+    if (typeof error !== 'object' || error === null || !('code' in error) || error.code !== 'ERR_ENCODING_INVALID_ENCODED_DATA')
+      throw error;
     throw new KeyctlError('failed', 'What is to be imported is not text in UTF-8; nothing was imported.', {
       hint: 'Save it as UTF-8.',
       cause: error,
