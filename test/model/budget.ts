@@ -11,7 +11,7 @@ export interface Budget {
   readonly ms: number;
 }
 
-/** 1,000 sequences of what may take half a minute in `npm test`; as many as there is time for in a long run. */
+/** 1,000 sequences in `npm test`, which takes less than a minute; as many as there is time for in a long run. */
 export const MODEL_BUDGET = {
   sequences: number('KEYCTL_TEST_SEQUENCES') ?? 1_000,
   ms: number('KEYCTL_TEST_MS') ?? 180_000,
@@ -29,17 +29,20 @@ function replayed(): { seed?: number; path?: string } {
 }
 
 /**
- * Runs a property and writes to stderr which seed it had. A failure is shrunk for at most half a minute, and tells how to see it again.
+ * Runs a property and tells which seed it had and what `taken` says of it. A failure is shrunk as long as there is time, and tells how to
+ * see it again.
  */
 export async function explore<Values extends [unknown]>(
   file: string,
   property: fc.IAsyncProperty<Values>,
   { sequences, ms }: Budget,
+  taken: () => object,
 ): Promise<fc.RunDetails<Values>> {
   const began = performance.now();
   const details = await fc.check(property, { numRuns: sequences, interruptAfterTimeLimit: ms, endOnFailure: FIRST, ...replayed() });
-  const seconds = (performance.now() - began) / 1_000;
-  process.stderr.write(`${file}: ${String(details.numRuns)} sequences in ${seconds.toFixed(1)} s, seed ${String(details.seed)}\n`);
+  const seconds = Math.round((performance.now() - began) / 1_000);
+  const told = { sequences: details.numRuns, ...taken(), seconds, seed: details.seed };
+  process.stdout.write(`sequences: ${JSON.stringify(told)}\n`);
   if (!details.failed || details.counterexample === null) return details;
   const { seed, counterexamplePath: path } = details;
   const again = `KEYCTL_TEST_SEED=${String(seed)} KEYCTL_TEST_PATH=${path ?? ''} npm run jest -- ${file}`;

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { explore, MODEL_BUDGET } from './budget.ts';
 import { follow } from './following.ts';
-import { step } from './steps.ts';
+import { step, type Step } from './steps.ts';
 import { beginning, type Beginning } from './world.ts';
 
 let begun: Beginning;
@@ -17,11 +17,15 @@ describe('whatever operators, customers and the clock do, in whatever order, by 
   test(
     'every verdict, balance and report is that of a simple model of the contract, at every step',
     async () => {
-      const { numRuns } = await explore(
-        'test/model/sequences.test.ts',
-        fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: MODEL_BUDGET.steps, size: 'max' }), (steps) => follow(begun, steps)),
-        MODEL_BUDGET,
+      let steps = 0;
+      const property = fc.asyncProperty(
+        fc.array(step, { minLength: 1, maxLength: MODEL_BUDGET.steps, size: 'max' }),
+        async (sequence: readonly Step[]) => {
+          steps += sequence.length;
+          await follow(begun, sequence);
+        },
       );
+      const { numRuns } = await explore('test/model/sequences.test.ts', property, MODEL_BUDGET, () => ({ steps }));
       expect(numRuns).toBeGreaterThan(0);
     },
     MODEL_BUDGET.ms + 60_000,

@@ -21,7 +21,7 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  process.stderr.write(`test/race/races.test.ts: ${String(rounds)} rounds, KEYCTL_TEST_SEED=${String(SEED)}\n`);
+  process.stdout.write(`races: ${JSON.stringify({ races: rounds, seed: SEED })}\n`);
   await cluster.end();
 });
 

@@ -1,0 +1,14 @@
+import everything from './jest.config.js';
+
+/**
+ * What `npm run test:long` runs: the tests that find more the longer they go on. Those below `test/system` need packages of the operating
+ * system.
+ */
+export default {
+  ...everything,
+  testMatch: [
+    ...['model/sequences', 'crash/kills', 'race/races', 'http/fuzz', 'e2e/secrets'].map((name) => `<rootDir>/test/${name}.test.ts`),
+    ...['faults', 'serve-faults', 'power-loss', 'clocks-apart'].map((name) => `<rootDir>/test/system/${name}.test.ts`),
+  ],
+  testPathIgnorePatterns: ['/node_modules/'],
+};
