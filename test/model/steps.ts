@@ -7,8 +7,8 @@ const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
 const YEAR = 365 * DAY;
 
-export const TIER_NAMES = ['small', 'middle', 'large', 'free', 'extra'] as const;
-export const SERVICE_NAMES = ['default', 'cheap', 'staging', 'extra', 'nowhere'] as const;
+const TIER_NAMES = ['small', 'middle', 'large', 'free', 'extra'] as const;
+const SERVICE_NAMES = ['default', 'cheap', 'staging', 'extra', 'nowhere'] as const;
 
 /** Which of the two connections that write. */
 const on = fc.constantFrom(0 as const, 1 as const);

@@ -62,7 +62,7 @@ function partiesOf(model: Model, question: Question): Parties {
 }
 
 /** GCRA as the contract writes it. */
-export function gcra({ perSecond, burst }: ModelRate, arrival: number, now: Instant) {
+function gcra({ perSecond, burst }: ModelRate, arrival: number, now: Instant) {
   const T = Math.floor(1e6 / perSecond);
   const ahead = Math.min(Math.max(arrival - now * 1_000, 0), burst * T);
   return {

@@ -27,7 +27,7 @@ export async function chargeByShell(installation: Installation, account: string,
 }
 
 /** Asks both servers until nothing is left. */
-export async function askUntilDenied(cluster: Cluster, apiKey: string, heard: (answer: Answer) => void): Promise<void> {
+async function askUntilDenied(cluster: Cluster, apiKey: string, heard: (answer: Answer) => void): Promise<void> {
   const one = async (turn: number): Promise<void> => {
     for (;;) {
       const answer = await cluster.verify(turn, apiKey);
