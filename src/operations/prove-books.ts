@@ -15,6 +15,7 @@ import { whatIsKept, wholeFrom, type Keeping, type WholeFrom } from './what-is-k
 const LEAST_ACCOUNTS = 500;
 const MOST_ACCOUNTS = 64_000;
 const AIM_FACTS = 2_000;
+const SPARSE = 1_000;
 /** How many suspects are looked at again in one snapshot, and how many may be wrong indeed before the others are only counted. */
 const SUSPECTS_PER_LOOK = 500;
 /** Debits of so many days are looked for even where nothing else is stored of the day. */
@@ -51,7 +52,7 @@ export async function proveBooks(store: Store, tell: (progress: Progress) => voi
   const days = await store.read(async (tx, now) => daysToProve(stored, await wholeNow(keeping, tx, now), dayOf(now)));
   const memory = [new DebitTotals(), new DebitTotals()] as const;
   for (const [index, day] of days.entries()) {
-    const proof = new DayProof({ store, told, keeping, memory }, day);
+    const proof = new DayProof({ store, told, keeping, memory, accounts: looked.accounts }, day);
     await proof.run(stored.has(day), (share) => {
       tell({ text: `proving ${formatDay(day)}`, done: index + share, total: days.length });
     });
@@ -105,6 +106,7 @@ interface Proving {
   readonly keeping: Keeping;
   /** For the debits of one day after the other. */
   readonly memory: readonly [accounts: DebitTotals, caps: DebitTotals];
+  readonly accounts: number;
 }
 
 /** The proof of one day. */
@@ -115,12 +117,14 @@ class DayProof {
   readonly #told: ToldFindings;
   readonly #keeping: Keeping;
   readonly #memory: Proving['memory'];
+  readonly #accounts: number;
   readonly #day: UtcDay;
   readonly #sums = new SummedBooks();
   readonly #suspects: Ref[] = [];
   #whole: WholeFrom = { debits: 0, hours: 0, days: 0 };
 
-  constructor({ store, told, keeping, memory }: Proving, day: UtcDay) {
+  constructor({ store, told, keeping, memory, accounts }: Proving, day: UtcDay) {
+    this.#accounts = accounts;
     this.#store = store;
     this.#told = told;
     this.#keeping = keeping;
@@ -164,7 +168,9 @@ class DayProof {
       });
       after = through;
       this.books += found;
-      if (found < AIM_FACTS / 2) size = Math.min(MOST_ACCOUNTS, size * 2);
+      // A number far beyond all others, which only damage makes, is not walked to in steps of thousands.
+      const most = last > SPARSE * this.#accounts ? Number.MAX_SAFE_INTEGER : MOST_ACCOUNTS;
+      if (found < AIM_FACTS / 2) size = Math.min(most, size * 2);
       else if (found > AIM_FACTS) size = Math.max(LEAST_ACCOUNTS, Math.floor(size / 2));
       tell(Math.min(1, through / Math.max(1, last)));
     }

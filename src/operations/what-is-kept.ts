@@ -1,4 +1,4 @@
-import { settingByName, settingDuration, type SettingName } from '../domain/settings.ts';
+import { settingDuration, type SettingName } from '../domain/settings.ts';
 import type { AuditEntry, ReadTransaction } from '../domain/store.ts';
 import { dayOf, startOfDay, type Instant, type UtcDay } from '../domain/utc-day.ts';
 
@@ -18,27 +18,32 @@ export interface WholeFrom {
   readonly days: UtcDay;
 }
 
-const MOST_RESETS = 1_000;
+const MOST_ENTRIES = 1_000;
 
 type KeepSetting = Exclude<SettingName, 'key-prefix'>;
 
-/** A setting that was ever changed may have been shorter: then only the least that it can be is certain. */
 export async function whatIsKept(tx: ReadTransaction): Promise<Keeping> {
-  const values = await tx.config.all();
-  const kept = async (name: KeepSetting): Promise<number> => {
-    for (const action of ['config.set', 'config.unset']) {
-      const changes = await tx.audit.page({ action, targets: [name] }, null, 1);
-      if (changes.length > 0) return settingByName(name).least ?? 0;
-    }
-    return settingDuration(values, name);
-  };
-  const resets = await tx.audit.page({ action: 'store.reset' }, null, MOST_RESETS);
+  const resets = await tx.audit.page({ action: 'store.reset' }, null, MOST_ENTRIES);
   return {
-    debits: await kept('keep-debits'),
-    hours: await kept('keep-hourly-usage'),
-    days: await kept('keep-daily-usage'),
+    debits: await keptAlways(tx, 'keep-debits'),
+    hours: await keptAlways(tx, 'keep-hourly-usage'),
+    days: await keptAlways(tx, 'keep-daily-usage'),
     prunedAt: Math.max(0, ...resets.filter(hasPruned).map(({ at }) => at)),
   };
+}
+
+/** The least that the setting ever was: what was pruned then does not come back with a longer one. */
+async function keptAlways(tx: ReadTransaction, name: KeepSetting): Promise<number> {
+  const values = await tx.config.all();
+  const lengths = [settingDuration(values, name)];
+  for (const action of ['config.set', 'config.unset']) {
+    for (const { before, after } of await tx.audit.page({ action, targets: [name] }, null, MOST_ENTRIES)) {
+      for (const value of [before?.['value'], after?.['value']]) {
+        if (typeof value === 'string') lengths.push(settingDuration(new Map([[name, value]]), name));
+      }
+    }
+  }
+  return Math.min(...lengths);
 }
 
 function hasPruned({ after }: AuditEntry): boolean {

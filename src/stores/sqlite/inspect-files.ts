@@ -2,7 +2,8 @@ import { readdirSync, readlinkSync, statSync } from 'node:fs';
 import { fault, fine, warning, type Finding } from '../../domain/finding.ts';
 import { compareLog } from './log-files.ts';
 
-const LARGE_LOG_BYTES = 128 * 1024 * 1024;
+/** The log grows while something is read in one go, as a backup and the check of a large file do: by as much as is written meanwhile. */
+const LARGE_LOG_BYTES = 256 * 1024 * 1024;
 /** Files that were written within this time may be of one moment. */
 const SAME_MOMENT_MS = 1_000;
 
@@ -94,10 +95,13 @@ function identityOf(file: string): string | undefined {
   return stats === undefined ? undefined : `${String(stats.dev)} ${String(stats.ino)}`;
 }
 
+/** A log that is large beside its store. `path` is no link. */
 export function inspectLogSize(path: string): Finding {
   const bytes = statSync(`${path}-wal`, { throwIfNoEntry: false })?.size ?? 0;
   const size = `${String(Math.ceil(bytes / 1_024))} KiB`;
-  if (bytes <= LARGE_LOG_BYTES) return fine('wal_size', `The log beside the store (-wal) has ${size}.`);
+  if (bytes <= Math.max(LARGE_LOG_BYTES, statSync(path).size / 2)) {
+    return fine('wal_size', `The log beside the store (-wal) has ${size}.`);
+  }
   return warning(
     'wal_size',
     `The log beside the store (-wal) has grown to ${size}: something reads for very long at a time, or did.`,

@@ -5,6 +5,8 @@ const FRAME_HEADER = 24;
 const INDEX_VERSION = 3_007_000;
 /** More frames than that are not compared; a log that long is told of by its size. */
 const MOST_FRAMES = 100_000;
+/** Of more pages than that, some are compared, spread over all. */
+const MOST_COMPARED = 2_000;
 
 /** What the log holds of a page of the store, and where. */
 interface Frames {
@@ -107,8 +109,9 @@ function compare(store: number, log: number, { size, last, written, pages, salts
     else known.push(frame);
   }
   const counts = { written: 0, absent: 0, logged: 0, present: 0 };
-  for (const [page, own] of frames) {
-    if (page > pages) continue;
+  const stride = Math.ceil(frames.size / MOST_COMPARED);
+  for (const [index, [page, own]] of [...frames].entries()) {
+    if (page > pages || index % stride !== 0) continue;
     const content = bytes(store, (page - 1) * size, size);
     // The last frame that was written for certain, or one after it, which may be on its way.
     const certain = own.findLastIndex((frame) => frame <= written);
