@@ -65,7 +65,10 @@ async function check(importer: Importer, lines: Lines, exported: boolean): Promi
           }
           const checking = { tx, now, line, known: { ...catalogue.known, prefixes: forms.prefixes }, randomBytes: importer.randomBytes };
           try {
-            if (exported) ended = checkExported(await checkEntity(checking, record, catalogue), count, record) || ended;
+            if (exported && ended) throw new ColumnError('type', 'The export has ended before it.');
+            ended = exported && record['type'] === 'end';
+            if (ended) checkCount(record, count - 1);
+            else if (exported) await checkEntity(checking, record, catalogue);
             else await stageKeyLine(checking, record, importer.choice.plain);
           } catch (error) {
             if (error instanceof ColumnError) problems.add(line, error.message, error.field);
@@ -76,24 +79,21 @@ async function check(importer: Importer, lines: Lines, exported: boolean): Promi
       });
     }
   }
-  if (exported && !ended) problems.add(count + 1, 'The export ends before its last line: it was cut short.');
+  if (exported && !ended) problems.add(count + 2, 'The export ends before its last line: it was cut short.');
   const counts = await store.read(async (tx) => ({ accounts: await tx.staging.count('account'), keys: await tx.staging.count('key') }));
-  return { problems, lines: count, counts, catalogue };
+  return { problems, lines: ended ? count - 1 : count, counts, catalogue };
 }
 
-/** Returns whether the line is the last one, and throws `usage` if that counts other lines than there were. */
-function checkExported(kind: unknown, count: number, { lines }: Readonly<Record<string, unknown>>): boolean {
-  if (kind !== 'end') return false;
-  if (lines !== count - 1) throw new ColumnError('lines', 'Lines of the export are missing.');
-  return true;
+/** The last line says how many there were before it. */
+function checkCount({ lines }: Readonly<Record<string, unknown>>, count: number): void {
+  if (lines !== count) throw new ColumnError('lines', 'Lines of the export are missing.');
 }
 
-async function checkEntity(checking: Checking, record: Readonly<Record<string, unknown>>, catalogue: CatalogueLines): Promise<unknown> {
+async function checkEntity(checking: Checking, record: Readonly<Record<string, unknown>>, catalogue: CatalogueLines): Promise<void> {
   const { type } = record;
   if (type === 'account') await stageExportedAccount(checking, record);
   else if (type === 'key') await stageExportedKey(checking, record);
-  else if (type !== 'end' && !catalogue.take(record)) throw new ColumnError('type', 'That is no line of an export of keys.');
-  return type;
+  else if (!catalogue.take(record)) throw new ColumnError('type', 'That is no line of an export of keys.');
 }
 
 /** Writes what was staged and returns the id of the batch. */
