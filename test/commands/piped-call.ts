@@ -4,7 +4,8 @@ import type { Call } from '../../src/commands/call.ts';
 import { EXIT_CODE_OF_ERROR } from '../../src/commands/exit-codes.ts';
 import { buildProgram, parse, type Run } from '../../src/commands/program.ts';
 import { KeyctlError } from '../../src/domain/error.ts';
-import { backupStore, inspectStore, openRestore, openStore } from '../../src/stores/open-store.ts';
+import { backupStore, inspectStore, openRestore } from '../../src/stores/open-store.ts';
+import { openSqliteStore } from '../../src/stores/sqlite/store.ts';
 import { Output } from '../../src/terminal/output.ts';
 import { ACTOR, BINARY, NO_SERVICE_VARIABLES, type Outcome, type TestClock } from '../harness.ts';
 import { refuseTold } from '../secrets.ts';
@@ -17,6 +18,10 @@ export interface PipedOptions {
   readonly onData?: (text: string) => void;
   /** Resolves when the process would be told to stop. */
   readonly stop?: Promise<NodeJS.Signals>;
+  /** How long it waits for a store that somebody holds, instead of a person's ten seconds. */
+  readonly busyTimeoutMs?: number;
+  /** The disk is full: the store cannot grow beyond so many pages, nor beyond what it has. */
+  readonly mostPages?: number;
 }
 
 /** Runs a command in this process as a script would: no terminal, nobody to ask, and the test's clock. */
@@ -54,7 +59,7 @@ export async function piped(argv: readonly string[], options: PipedOptions): Pro
 function newCall(
   out: Output,
   claimed: string | null,
-  { path, clock, stdin, stop }: PipedOptions,
+  { path, clock, stdin, stop, mostPages, busyTimeoutMs = 2_000 }: PipedOptions,
   opened: { close(): Promise<void> }[],
 ): Call {
   return {
@@ -74,22 +79,23 @@ function newCall(
     },
     storeLocation: () => Promise.resolve(path),
     startActs: () => Promise.reject(new Error('no endpoint is started here')),
-    backupStore: (target, watch) => backupStore({ location: path, target, randomBytes, busyTimeoutMs: 2_000, watch }),
+    backupStore: (target, watch) => backupStore({ location: path, target, randomBytes, busyTimeoutMs, watch }),
     openRestore: async (backup) => {
-      const restoring = await openRestore({ location: path, backup, clock: () => clock.now, randomBytes, busyTimeoutMs: 2_000 });
+      const restoring = await openRestore({ location: path, backup, clock: () => clock.now, randomBytes, busyTimeoutMs });
       opened.push(restoring);
       return restoring;
     },
     upgradeStore: () => Promise.reject(new Error('no store is upgraded here')),
     prompts: () => Promise.resolve(null),
     inspectStore: async (choice) => {
-      const options = { location: path, clock: () => clock.now, randomBytes, busyTimeoutMs: 2_000 };
+      const options = { location: path, clock: () => clock.now, randomBytes, busyTimeoutMs };
       const inspection = await inspectStore({ ...choice, ...options });
       opened.push(inspection);
       return inspection;
     },
     openStore: async (mode) => {
-      const { store } = await openStore({ location: path, mode, clock: () => clock.now, randomBytes, busyTimeoutMs: 2_000 });
+      const full = mostPages === undefined ? {} : { mostPages };
+      const { store } = openSqliteStore({ path, mode, clock: () => clock.now, randomBytes, busyTimeoutMs, ...full });
       opened.push(store);
       return store;
     },
