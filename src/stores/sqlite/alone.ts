@@ -36,13 +36,15 @@ export function openAlone(path: string): Sqlite {
 /**
  * Brings everything into the one file, so that nothing beside it belongs to it. From then on SQLite itself refuses whoever opened the file
  * before it was replaced and got its turn after: a log is begun only on a file that still has its name. False when the file is too damaged.
+ *
+ * What changes is the mode, in the first sector of the file. The journal of that is kept in memory: a kill between the two would leave one on
+ * the disk that no reader may play back.
  */
 export function mergeLog(db: Sqlite, path: string): boolean {
   try {
-    if (db.pragma('journal_mode = DELETE', { simple: true }) !== 'delete') return false;
+    return db.pragma('journal_mode = MEMORY', { simple: true }) === 'memory' && !existsSync(`${path}-wal`);
   } catch (error) {
     if (/^SQLITE_(CORRUPT|NOTADB)/.test(errorCode(error))) return false;
     throw error;
   }
-  return !existsSync(`${path}-wal`);
 }

@@ -82,7 +82,14 @@ export function exchange(file: string, path: string, kept: string): void {
   rmSync(`${path}-journal`, { force: true });
   clearPlace(path, kept);
   renameSync(file, path);
-  syncFile(dirname(path));
+  try {
+    syncFile(dirname(path));
+  } catch (error) {
+    throw new KeyctlError('failed', `The store at ${path} is the restored one, but may be the one before after a power loss.`, {
+      hint: 'The disk said no: check it before anything else. What was replaced is kept beside it.',
+      cause: error,
+    });
+  }
 }
 
 /**
