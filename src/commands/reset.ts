@@ -8,7 +8,7 @@ export const command: CommandModule = {
   configure: (cli) =>
     void cli
       .option('--dry-run', 'change nothing; show what would happen')
-      .option('--prune', 'prune although the newest debit is more than 48 hours old')
+      .option('--prune', 'prune although the clock may have jumped ahead')
       .addHelpText(
         'after',
         '\nBalances come back at 00:00 UTC by themselves. This closes past days and deletes what need not be kept;\n' +
@@ -25,7 +25,9 @@ export const command: CommandModule = {
       ? await previewReset(store, prune)
       : await resetWithProgress(call, (steps) => reset(store, call.actor, prune, steps));
     if (report.silentSince !== null) {
-      out.warn(`Nothing ${dryRun ? 'would be' : 'was'} pruned: the newest debit is of ${formatInstant(report.silentSince)}.`);
+      out.warn(
+        `Nothing ${dryRun ? 'would be' : 'was'} pruned: the clock may have jumped since the debit of ${formatInstant(report.silentSince)}.`,
+      );
       out.warn('If the clock of this host is right, prune with: keyctl reset --prune');
     }
     out.show(resetJson(report), () => describe(report, dryRun), RESET_FIELDS);

@@ -20,7 +20,7 @@ export interface ResetReport {
   readonly tierChangesApplied: number;
   readonly daysClosed: number;
   readonly pruned: Pruned;
-  /** Nothing was pruned, because the newest debit is from this instant and the clock may have jumped; else null. */
+  /** Nothing was pruned, because the clock may have jumped since the debit of this instant; else null. */
   readonly silentSince: Instant | null;
 }
 
@@ -35,7 +35,7 @@ export function resetJson(report: ResetReport): Record<string, unknown> {
 
 /**
  * Closes past days, prunes what need not be kept, and records that it ran. Balances do not depend on it: it may run late, twice, at
- * once with another, beside any number of debits, and leaves the same books. `prune` prunes although the newest debit is old.
+ * once with another, beside any number of debits, and leaves the same books. `prune` prunes although the clock may have jumped.
  */
 export async function reset(store: Store, actor: Actor, prune: boolean, steps: Steps = restingSteps()): Promise<ResetReport> {
   const { today, before, keptFrom } = await store.read(async (tx, now) => {

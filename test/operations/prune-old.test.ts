@@ -20,10 +20,18 @@ function count(store: Store): Promise<number> {
   return store.read((tx) => tx.debits.count({}, 1_000_000));
 }
 
+/** Lets days pass as they do where cron runs a reset: each is closed on the next one. Nothing is debited meanwhile. */
+async function pass({ store, clock }: Pick<Awaited<ReturnType<typeof begin>>, 'store' | 'clock'>, days: number): Promise<void> {
+  for (let day = 0; day < days; day += 1) {
+    clock.now += MS_PER_DAY;
+    await runReset(store);
+  }
+}
+
 describe('what reset prunes', () => {
   test('debits go by whole closed days, and not one before', async () => {
     const { store, clock } = await begin();
-    clock.now = BEGIN + KEPT_DAYS * MS_PER_DAY;
+    await pass({ store, clock }, KEPT_DAYS);
     await charge(store, 'default', 1);
     // 35 days ago is noon of the first day: that day is not old enough as a whole.
     expect(await runReset(store)).toMatchObject({ pruned: { debits: 0 }, silentSince: null });
@@ -36,7 +44,7 @@ describe('what reset prunes', () => {
 
   test('the daily usage, the balance and the closed sums of pruned debits stay, for the invoices', async () => {
     const { store, clock } = await begin();
-    clock.now = BEGIN + 60 * MS_PER_DAY;
+    await pass({ store, clock }, 60);
     await charge(store, 'default', 1);
     await runReset(store);
     const from = FIRST * MS_PER_DAY;
@@ -63,7 +71,7 @@ describe('what reset prunes', () => {
     await charge(store, 'default', 990);
     clock.now = BEGIN + MS_PER_DAY;
     await charge(store, 'default', 1_000);
-    clock.now = BEGIN + 90 * MS_PER_DAY;
+    await pass({ store, clock }, 89);
     await charge(store, 'default', 1);
     const told: Progress[] = [];
     const report = await runReset(store, false, { run: (step) => step(WHOLE), tell: (progress) => told.push(progress) });
@@ -105,7 +113,7 @@ describe('what reset prunes', () => {
         { at: now, keyId: null, account: null, service: null, code: 'invalid_api_key', ip: null, requestId: null, count: 4 },
       ]),
     );
-    clock.now = BEGIN + 36 * MS_PER_DAY;
+    await pass({ store, clock }, 36);
     await charge(store, 'default', 1);
     await runReset(store);
     expect(await store.read((tx) => tx.usage.denials({}, 10))).toEqual([]);
@@ -128,7 +136,7 @@ describe('a clock that is far past the newest debit', () => {
 
   test('48 hours of silence are trusted, a millisecond more is not', async () => {
     const { store, clock } = await begin();
-    clock.now = BEGIN + 60 * MS_PER_DAY;
+    await pass({ store, clock }, 60);
     await charge(store, 'default', 1);
     const last = clock.now;
     clock.now = last + 48 * MS_PER_HOUR + 1;
@@ -152,5 +160,56 @@ describe('a clock that is far past the newest debit', () => {
     );
     clock.now = BEGIN + 36 * MS_PER_DAY;
     expect(await runReset(store)).toMatchObject({ silentSince: null, pruned: { usage: 2 } });
+  });
+});
+
+describe('a clock that jumped ahead and is worked with', () => {
+  const YEARS = 1_100 * MS_PER_DAY;
+  const balanceOf = (store: Store, day: number) =>
+    store.read(async (tx) => {
+      const { ref } = (await tx.accounts.byName('default')) ?? { ref: 0 };
+      return (await tx.credits.balances([ref], day)).get(ref);
+    });
+
+  test('prunes nothing, however often reset runs, so that the day is not granted anew when it comes back', async () => {
+    const { store, clock } = await begin();
+    const books = await balanceOf(store, FIRST);
+    expect(books).toMatchObject({ spent: 300 });
+    clock.now = BEGIN + YEARS;
+    await charge(store, 'default', 1);
+    const nothing = { pruned: { debits: 0, usage: 0, requestIds: 0 }, silentSince: BEGIN };
+    expect(await runReset(store)).toMatchObject({ ...nothing, daysClosed: 1_100 });
+    clock.now += 47 * MS_PER_HOUR;
+    await charge(store, 'default', 1);
+    expect(await previewReset(store, false)).toMatchObject(nothing);
+    expect(await runReset(store)).toMatchObject(nothing);
+    clock.now = BEGIN + MS_PER_HOUR;
+    expect(await balanceOf(store, FIRST)).toEqual(books);
+    expect(await count(store)).toBe(5);
+    // By the right clock it goes on as ever: what a wrong one closed is of a time to come.
+    expect(await runReset(store)).toMatchObject({ silentSince: null });
+  });
+
+  test('is believed after 48 hours, or when somebody says so', async () => {
+    const { store, clock } = await begin();
+    clock.now = BEGIN + YEARS;
+    await charge(store, 'default', 1);
+    expect(await previewReset(store, true)).toMatchObject({ pruned: { debits: 3 }, silentSince: null });
+    await runReset(store);
+    clock.now += 48 * MS_PER_HOUR;
+    await charge(store, 'default', 1);
+    expect(await runReset(store)).toMatchObject({ pruned: { debits: 3 }, silentSince: null });
+  });
+
+  test('three days closed at once are a long weekend, four may be a jump', async () => {
+    const { store, clock } = await begin();
+    await store.write((tx) => tx.config.set('keep-debits', '2d'));
+    clock.now = BEGIN + 3 * MS_PER_DAY;
+    await charge(store, 'default', 1);
+    expect(await runReset(store)).toMatchObject({ pruned: { debits: 3 }, daysClosed: 3 });
+    const last = clock.now;
+    clock.now += 4 * MS_PER_DAY;
+    await charge(store, 'default', 1);
+    expect(await runReset(store)).toMatchObject({ pruned: { debits: 0 }, daysClosed: 4, silentSince: last });
   });
 });
