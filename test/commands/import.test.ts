@@ -1,3 +1,4 @@
+import Database from 'better-sqlite3';
 import { randomUUID } from 'node:crypto';
 import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -247,5 +248,45 @@ describe('what cannot be read', () => {
     expect(() => statSync(path)).toThrow('ENOENT');
     expect((await piped(['import', file(`account,sha256\nacme,${A}\n`)], { ...opened, path })).code).toBe(0);
     expect(statSync(path).mode & 0o777).toBe(0o600);
+  });
+});
+
+test('a store of an older schema is upgraded first', async () => {
+  const db = new Database(opened.path);
+  db.exec('DELETE FROM schema_versions WHERE version > 1');
+  db.close();
+  for (const argv of [
+    ['import', file(`account,sha256\nacme,${A}\n`)],
+    ['import', 'undo', 'imp_x'],
+    ['export', '--out', `${opened.path}.out`],
+  ]) {
+    const { code, stderr } = await run(argv);
+    expect(code).toBe(1);
+    expect(stderr).toContain('keyctl upgrade');
+  }
+});
+
+describe('an export', () => {
+  test('is a new file of mode 0600, which holds no secret, and says what it holds', async () => {
+    const secret = (await run(['create', '--name', 'prod'])).stdout.trim();
+    const path = `${opened.path}.out`;
+    const { stdout } = await run(['export', '--keys', '--out', path, '--json']);
+    expect(JSON.parse(stdout)).toEqual({ file: path, holds: 'keys', lines: 11, accounts: 1, keys: 1 });
+    expect(statSync(path).mode & 0o777).toBe(0o600);
+    const text = readFileSync(path, 'utf8');
+    expect(text).toContain(sha256(secret));
+    expect(text).not.toContain(secret);
+    expect((await run(['export', '--out', path])).code).toBe(4);
+    expect(readFileSync(path, 'utf8')).toBe(text);
+  });
+
+  test.each([
+    ['without a file', [], 2, '--out'],
+    ['to stdout', ['--out', '-'], 2, 'a new file'],
+    ['into a folder that is not there', ['--out', '/nowhere/at/all'], 1, 'folder'],
+  ])('%s is refused', async (_, more, expected, message) => {
+    const { code, stderr } = await run(['export', ...more]);
+    expect(code).toBe(expected);
+    expect(stderr).toContain(message);
   });
 });
