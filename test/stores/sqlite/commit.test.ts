@@ -3,7 +3,7 @@ import Database from 'better-sqlite3';
 import { randomBytes } from 'node:crypto';
 import type { Store } from '../../../src/domain/store.ts';
 import { openStore } from '../../../src/stores/open-store.ts';
-import { createDatabase, openDatabase } from '../../../src/stores/sqlite/database.ts';
+import { createDatabase, errorCode, openDatabase } from '../../../src/stores/sqlite/database.ts';
 import { temporaryStore } from '../../harness.ts';
 import { addAccount, addKey, requestBy, settleOne } from '../contract.ts';
 
@@ -41,8 +41,10 @@ test('a commit that fails is a failure, whatever was decided before it, and noth
   tamper(`CREATE TABLE kept (id INTEGER PRIMARY KEY);
     CREATE TABLE broken (id INTEGER REFERENCES kept (id) DEFERRABLE INITIALLY DEFERRED);
     CREATE TRIGGER breaks AFTER INSERT ON debits BEGIN INSERT INTO broken VALUES (1); END;`);
-  await expect(store.settle([requestBy(key)])).rejects.toThrow('FOREIGN KEY');
-  await expect(store.settle([requestBy(key)])).rejects.toThrow('FOREIGN KEY');
+  // Put into words, since an error of the driver may be of another realm than this file's.
+  const attempt = () => store.settle([requestBy(key)]).then(() => 'settled', String);
+  expect(await attempt()).toContain('FOREIGN KEY');
+  expect(await attempt()).toContain('FOREIGN KEY');
   tamper('DROP TRIGGER breaks');
   const { credits } = await settleOne(store, requestBy(key));
   expect(credits?.remaining).toBe(100_000 - 200);
@@ -60,7 +62,7 @@ describe('the clock', () => {
       other.exec('BEGIN IMMEDIATE');
       return 'free';
     } catch (error) {
-      return error instanceof Database.SqliteError ? error.code : 'failed';
+      return errorCode(error);
     } finally {
       other.close();
     }
