@@ -7,6 +7,7 @@ import { upgradeSqliteStore, type SqliteUpgradeOptions } from '../../../src/stor
 import { openStore } from '../../../src/stores/open-store.ts';
 import { ACTOR, temporaryStore } from '../../harness.ts';
 import { failureOf } from '../../operations/account-fixture.ts';
+import { addKey, requestBy, settleOne } from '../contract.ts';
 import { randomBytes } from 'node:crypto';
 
 const NOW = '2026-11-22T12:00:00.000Z';
@@ -191,6 +192,22 @@ describe('upgrading a store', () => {
       );
     }
     expect(await failureOf(upgrade([]))).toBe('store_newer');
+  });
+
+  test('whoever has the store open stops when it is upgraded past what the program may use', async () => {
+    const { store } = opened;
+    const account = await store.read((tx) => tx.accounts.byName('default'));
+    if (account === null) throw new RangeError('a store without its account');
+    const request = requestBy(await addKey(store, account));
+    expect(await settleOne(store, request)).toMatchObject({ code: 'ok' });
+    await upgrade([HARMLESS]);
+    expect(await settleOne(store, request)).toMatchObject({ code: 'ok' });
+    await upgrade([HARMLESS, migration('CREATE TABLE more (one INTEGER) STRICT;', { version: NEXT + 1, usableSince: NEXT + 1 })]);
+    for (let turn = 0; turn < 2; turn += 1) expect(await failureOf(store.settle([request]))).toBe('store_newer');
+    expect(await failureOf(store.preview([request]))).toBe('store_newer');
+    expect(await failureOf(store.read((tx) => tx.config.all()))).toBe('store_newer');
+    expect(await failureOf(store.write((tx) => tx.usage.fold(10)))).toBe('store_newer');
+    expect(inFile(opened.path, (db) => db.prepare('SELECT count(*) FROM debits').pluck().get())).toBe(2);
   });
 
   test('a store older than the program is refused, in every way, with the command that helps', async () => {
