@@ -24,7 +24,7 @@ export function inspectIntegrity({ db, readOnly, tell }: Examined): readonly Fin
   const tables = bytes <= WHOLE_BYTES ? [''] : ['sqlite_schema', ...tablesOf(db)];
   const found: Finding[] = [];
   for (const [done, table] of tables.entries()) {
-    tell({ text: `checking ${table === '' ? 'the file' : table}`, done, total: tables.length });
+    tell({ text: 'checking the file', done, total: tables.length });
     const lines = db.pragma(table === '' ? 'integrity_check' : `integrity_check(${table})`) as { integrity_check: string }[];
     const wrong = lines.map((line) => line.integrity_check).filter((line) => line !== 'ok');
     found.push(...wrong.slice(0, MOST_TOLD).map((line) => fault('integrity', `The file is damaged: ${line}.`, RESTORE)));
@@ -46,7 +46,7 @@ export function inspectForeignKeys({ db, tell }: Examined): readonly Finding[] {
   const tables = tablesOf(db);
   const found: Finding[] = [];
   for (const [done, table] of tables.entries()) {
-    tell({ text: `checking what ${table} refers to`, done, total: tables.length });
+    tell({ text: 'checking what rows refer to', done, total: tables.length });
     const orphans = db.pragma(`foreign_key_check(${table})`) as { parent: string }[];
     const [first] = orphans;
     if (first === undefined) continue;
