@@ -1,8 +1,10 @@
 import Database from 'better-sqlite3';
 import { randomBytes } from 'node:crypto';
 import type { Debit, ReadTransaction } from '../src/domain/store.ts';
-import { dayOf, formatDay, startOfDay, type UtcDay } from '../src/domain/utc-day.ts';
-import { openStore } from '../src/stores/open-store.ts';
+import { dayOf, formatDay, startOfDay } from '../src/domain/utc-day.ts';
+import { checkProgram } from '../src/operations/check-program.ts';
+import { doctor } from '../src/operations/doctor.ts';
+import { inspectStore, openStore } from '../src/stores/open-store.ts';
 
 export interface ProvedBooks {
   /** What does not hold, one sentence each. None: the file is sound and its books balance. */
@@ -21,10 +23,23 @@ const MANY = 1_000_000;
 export async function proveBooks(path: string): Promise<ProvedBooks> {
   const { store } = await openStore({ location: path, mode: 'write', clock: Date.now, randomBytes, busyTimeoutMs: 2_000 });
   try {
-    const books = await store.read((tx, now) => compare(tx, dayOf(now)));
-    return { ...books, faults: [...integrity(path), ...books.faults] };
+    const books = await store.read(compare);
+    return { ...books, faults: [...integrity(path), ...books.faults, ...(await diagnosed(path))] };
   } finally {
     await store.close();
+  }
+}
+
+/** What `keyctl doctor` finds wrong with the store: it and the loops here know nothing of each other. */
+async function diagnosed(path: string): Promise<readonly string[]> {
+  const [clock, tell] = [Date.now, () => undefined];
+  const inspection = await inspectStore({ location: path, clock, randomBytes, busyTimeoutMs: 2_000, quick: false, tell });
+  try {
+    const program = checkProgram(undefined, path);
+    const { findings } = await doctor(inspection, { quick: false, program, clock, tell });
+    return findings.filter(({ severity }) => severity === 'error').map(({ id, message }) => `doctor, ${id}: ${message}`);
+  } finally {
+    await inspection.close();
   }
 }
 
@@ -39,23 +54,23 @@ function integrity(path: string): string[] {
   }
 }
 
-async function compare(tx: ReadTransaction, today: UtcDay): Promise<ProvedBooks> {
+async function compare(tx: ReadTransaction): Promise<ProvedBooks> {
   const debits = await tx.debits.page({}, null, MANY);
   const accounts = await tx.accounts.page({}, { after: 0, limit: MANY });
-  const oldest = debits.reduce((day, debit) => Math.min(day, dayOf(debit.at)), today);
+  const days = new Set([...debits.map((debit) => dayOf(debit.at)), ...(await tx.credits.storedDays(0))]);
   const faults: string[] = [];
   let total = 0;
-  for (let day = oldest; day <= today; day += 1) {
+  for (const day of days) {
     const ofDay = debits.filter((debit) => dayOf(debit.at) === day);
     const period = { from: startOfDay(day), to: startOfDay(day + 1), by: 'account' } as const;
-    const [days, hours] = [await tx.usage.sums({ ...period, table: 'day' }), await tx.usage.sums({ ...period, table: 'hour' })];
+    const [byDay, byHour] = [await tx.usage.sums({ ...period, table: 'day' }), await tx.usage.sums({ ...period, table: 'hour' })];
     const refs = accounts.map(({ ref }) => ref);
     const balances = await tx.credits.balances(refs, day);
     for (const ref of refs) {
       const own = ofDay.filter((debit) => debit.accountRef === ref);
       const { granted, adjusted, spent } = balances.get(ref) ?? { granted: 0, adjusted: 0, spent: 0 };
       const debited = own.filter((debit) => debit.refundedAt === null).reduce((sum, debit) => sum + debit.cost, 0);
-      const used = [days, hours].map((sums) => sums.find(({ bucket }) => bucket === ref));
+      const used = [byDay, byHour].map((sums) => sums.find(({ bucket }) => bucket === ref));
       const seen = [spent, ...used.map((sum) => sum?.credits ?? 0)];
       const counted = used.map((sum) => sum?.requests ?? 0);
       const where = `account ${String(ref)} on ${formatDay(day)}`;

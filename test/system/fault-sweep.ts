@@ -29,11 +29,15 @@ export interface Swept {
 /** What the outcomes were, by exit code: the figures of a sweep. */
 export type Figures = Record<string, number>;
 
-const LANES = (['EIO', 'ENOSPC'] as const).flatMap((error) => ['', '+'].map((lasting) => ({ error, lasting })));
+const LANES = [
+  { error: 'EIO', lasting: '' },
+  { error: 'ENOSPC', lasting: '' },
+  { error: 'ENOSPC', lasting: '+' },
+] as const;
 
 /**
- * Runs a command again and again, each time on a fresh copy of the store, with its n-th call failing, for every n that it has: once, and
- * from then on. After each, `check` is told what came of it, once the store was opened anew and its books were read.
+ * Runs a command again and again, each time on a fresh copy of the store, with its n-th call failing, for every n that it has: once, or
+ * from then on, as on a disk that stays full. After each, `check` is told what came of it, once the store was opened anew and its books were read.
  */
 export async function sweep(swept: Swept, check: (run: Broken) => Promise<void> | void): Promise<Figures> {
   const figures: Figures = {};

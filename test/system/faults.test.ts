@@ -116,7 +116,7 @@ test('create --out: the file holds the secret of a key that exists, or there is 
     expect(failureIn(run.stderr).error.message).toContain('no key was made');
     expect(await keysOf(run.db)).toHaveLength(1);
   });
-  expect(onFile).toEqual({ 'exit 1': 8 });
+  expect(onFile).toEqual({ 'exit 1': 6 });
 }, 120_000);
 
 test('disable: who was told that the key is disabled may rely on it', async () => {

@@ -113,7 +113,7 @@ export class TracedDisk {
         const there = luck(change);
         if (there !== null) left = applied(left, there);
       }
-      writeFileSync(join(folder, basename(path)), left);
+      writeFileSync(join(folder, basename(path)), left, { mode: 0o600 });
     }
   }
 }
