@@ -1,5 +1,5 @@
 import type { ReadTransaction } from '../domain/store.ts';
-import { formatInstant } from '../domain/utc-day.ts';
+import type { Instant } from '../domain/utc-day.ts';
 
 /**
  * How a store that stands somewhere relates to a backup: it went on from it (or is the same), the backup went on from it, they parted
@@ -49,13 +49,9 @@ async function hasLastDebit(one: ReadTransaction, other: ReadTransaction): Promi
 }
 
 /** When the last thing was done that a store tells of, or null where nothing was done. */
-export async function lastTrace(tx: ReadTransaction): Promise<number | null> {
+export async function lastTrace(tx: ReadTransaction): Promise<Instant | null> {
   const [entry] = await tx.audit.page({}, null, 1);
   const debitAt = await tx.debits.newestAt();
   if (entry === undefined) return debitAt;
   return debitAt === null ? entry.at : Math.max(entry.at, debitAt);
-}
-
-export function traceText(at: number | null): string {
-  return at === null ? 'before anything was done' : formatInstant(at);
 }

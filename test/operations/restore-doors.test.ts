@@ -6,7 +6,7 @@ import type { Request } from '../../src/domain/decide.ts';
 import type { Store } from '../../src/domain/store.ts';
 import { deleteKey } from '../../src/operations/delete-key.ts';
 import { disableKeys } from '../../src/operations/disable-keys.ts';
-import { editKey } from '../../src/operations/edit-key.ts';
+import { editKey, type KeyEdit } from '../../src/operations/edit-key.ts';
 import { enableKeys } from '../../src/operations/enable-keys.ts';
 import { renameKey } from '../../src/operations/rename-key.ts';
 import { planRestore, restoreStore } from '../../src/operations/restore-store.ts';
@@ -55,33 +55,43 @@ async function perform(store: Store, { kind, key, number }: Act, secrets: string
   const reference = { kind: 'secret', secret: secrets[key] ?? '' } as const;
   switch (kind) {
     case 'disable':
-      return void (await disableKeys(store, { references: [reference], reason: null, only: true }, ACTOR));
+      await disableKeys(store, { references: [reference], reason: null, only: true }, ACTOR);
+      return;
     case 'enable':
-      return void (await enableKeys(store, [reference], ACTOR));
+      await enableKeys(store, [reference], ACTOR);
+      return;
     case 'delete':
-      return void (await deleteKey(store, reference, ACTOR));
+      await deleteKey(store, reference, ACTOR);
+      return;
     case 'rotate': {
-      const { id } = await store.read(async (tx) => ({ id: (await tx.keys.byRef(key + 1))?.id ?? '' }));
-      return void secrets.push((await rotate(store, id, number * HOUR)).apiKey);
+      const id = await store.read(async (tx) => (await tx.keys.byRef(key + 1))?.id ?? '');
+      secrets.push((await rotate(store, id, number * HOUR)).apiKey);
+      return;
     }
-    case 'expire':
-      return void (await editKey(store, reference, { expiresAt: number === 0 ? null : NOON + number * HOUR }, ACTOR));
-    case 'ranges':
-      return void (await editKey(store, reference, { allowedIps: RANGES[number] ?? [] }, ACTOR));
-    case 'cap':
-      return void (await editKey(store, reference, { dailyCap: number === 0 ? null : number * 200 }, ACTOR));
     case 'rename':
-      return void (await renameKey(store, reference, `name${String(number)}`, ACTOR));
+      await renameKey(store, reference, `name${String(number)}`, ACTOR);
+      return;
     case 'suspend':
     case 'resume':
-      return void (await suspendAccount(store, { account: 'default', suspended: kind === 'suspend', reason: null }, ACTOR));
+      await suspendAccount(store, { account: 'default', suspended: kind === 'suspend', reason: null }, ACTOR);
+      return;
     case 'tier':
-      return void (await setTier(store, { account: 'default', tier: TIERS[number] ?? 'free', timing: 'by-credits' }, ACTOR));
+      await setTier(store, { account: 'default', tier: TIERS[number] ?? 'free', timing: 'by-credits' }, ACTOR);
+      return;
     case 'create':
-      return void secrets.push((await makeKey(store, `made${String(secrets.length)}`)).apiKey);
-    default:
+      secrets.push((await makeKey(store, `made${String(secrets.length)}`)).apiKey);
+      return;
+    case 'spend':
       await spend(store, secrets[key] ?? '', number);
+      return;
+    default:
+      await editKey(store, reference, editOf(kind, number), ACTOR);
   }
+}
+
+function editOf(kind: string, number: number): KeyEdit {
+  if (kind === 'expire') return { expiresAt: number === 0 ? null : NOON + number * HOUR };
+  return kind === 'ranges' ? { allowedIps: RANGES[number] ?? [] } : { dailyCap: number === 0 ? null : number * 200 };
 }
 
 /** What every secret is answered from every address, at once and after some hours. */

@@ -73,7 +73,7 @@ function ofBackup(path: string, error: unknown): unknown {
     case 'store_older':
       return fail(
         `The backup at ${path} has an older schema than this keyctl; nothing was changed.`,
-        `Move it to this release's first, which keeps what it was: keyctl --db ${path} upgrade`,
+        `Move it to this release's first, which keeps what it was: keyctl upgrade --db ${path}`,
       );
     case 'store_missing':
     case 'store_foreign':
