@@ -57,7 +57,7 @@ async function intoNewFile<Result>(path: string, act: (write: (text: string) => 
     return result;
   } catch (error) {
     rmSync(path, { force: true });
-    if (!(error instanceof Error && 'syscall' in error)) throw error;
+    if (!isOfSystem(error)) throw error;
     throw new KeyctlError('failed', 'The file of --out cannot be written; it was removed again.', {
       hint: 'Is there room on the disk?',
       cause: error,
@@ -72,7 +72,7 @@ function openNew(path: string): number {
   try {
     return openSync(path, 'wx', 0o600);
   } catch (error) {
-    const taken = error instanceof Error && 'code' in error && error.code === 'EEXIST';
+    const taken = isOfSystem(error) && error.code === 'EEXIST';
     throw new KeyctlError(
       taken ? 'already_exists' : 'failed',
       taken ? 'The file of --out exists already.' : 'The file of --out cannot be made.',
@@ -82,6 +82,11 @@ function openNew(path: string): number {
       },
     );
   }
+}
+
+/** What the operating system says to a file; what the store says was translated. */
+function isOfSystem(error: unknown): error is { readonly code: string } {
+  return typeof error === 'object' && error !== null && 'syscall' in error && 'code' in error;
 }
 
 function syncFolder(path: string): void {

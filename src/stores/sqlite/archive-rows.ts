@@ -9,7 +9,7 @@ const CREDITS = `(SELECT json_group_array(json_object('from', from_day, 'credits
 const LIMITS = `(SELECT json_group_array(json_object('service', service, 'requestsPerSecond', requests_per_second, 'burst', burst))
   FROM (SELECT * FROM tier_limits l WHERE l.tier = t.name ORDER BY service))`;
 const IMPORT = (table: 'keys' | 'accounts', column: string, ref: string): string =>
-  `(SELECT i.id FROM imports i JOIN imported_${table} m ON m.import_ref = i.ref WHERE m.${column} = ${ref})`;
+  `(SELECT i.id FROM imports i CROSS JOIN imported_${table} m ON m.import_ref = i.ref AND m.${column} = ${ref})`;
 
 const LAST_USE = `nullif(max(ifnull((SELECT last_used_at FROM key_activity u WHERE u.key_ref = k.ref), 0), ifnull(recent.at, 0)), 0)`;
 /** Uses that are in no row of key_activity yet. */
