@@ -3,11 +3,11 @@ import type { DebitSum } from './proof.ts';
 
 /** How many refs share one page of memory. */
 const PAGE = 4_096;
-/** Debits, their cost, and what was refunded of it. */
-const NUMBERS = 3;
+/** Debits, their mark, their cost, and what was refunded of it. */
+const NUMBERS = 4;
 
 /**
- * Debits summed up by account or by chain of keys, in memory: 24 bytes for each, however many debits there are, and pages only where refs
+ * Debits summed up by account or by chain of keys, in memory: 32 bytes for each, however many debits there are, and pages only where refs
  * are, so that a damaged ref costs a page and no more.
  */
 export class DebitTotals {
@@ -16,12 +16,13 @@ export class DebitTotals {
   last: Ref = 0;
 
   add(sums: readonly DebitSum[]): void {
-    for (const { ref, debits, cost, refunded } of sums) {
+    for (const { ref, debits, mark, cost, refunded } of sums) {
       const page = this.#page(Math.floor(ref / PAGE));
       const place = this.#place(ref);
       page[place] = (page[place] ?? 0) + debits;
-      page[place + 1] = (page[place + 1] ?? 0) + cost;
-      page[place + 2] = (page[place + 2] ?? 0) + refunded;
+      page[place + 1] = (page[place + 1] ?? 0) + mark;
+      page[place + 2] = (page[place + 2] ?? 0) + cost;
+      page[place + 3] = (page[place + 3] ?? 0) + refunded;
       this.last = Math.max(this.last, ref);
     }
   }
@@ -35,7 +36,8 @@ export class DebitTotals {
   of(ref: Ref): DebitSum {
     const page = this.#pages.get(Math.floor(ref / PAGE));
     const place = this.#place(ref);
-    return { ref, debits: page?.[place] ?? 0, cost: page?.[place + 1] ?? 0, refunded: page?.[place + 2] ?? 0 };
+    const at = (offset: number): number => page?.[place + offset] ?? 0;
+    return { ref, debits: at(0), mark: at(1), cost: at(2), refunded: at(3) };
   }
 
   /** Those with debits whose refs are after one, through another; ascending. */

@@ -7,9 +7,13 @@ import type { UtcDay } from './utc-day.ts';
 // The part of the store's port that proves the books: what it keeps in several places, side by side, as it is stored, and nothing that is
 // looked up in one of them to be told for another.
 
-/** What usage counts of an account's day. */
+/**
+ * What usage counts of an account's day. `mark` is the sum over all requests of a number that follows from hour, key and service: two ways
+ * to count the same requests that differ in any of them hardly ever agree in it.
+ */
 export interface Used {
   readonly requests: number;
+  readonly mark: number;
   /** Less refunds. */
   readonly credits: number;
 }
@@ -35,6 +39,8 @@ export interface DebitSum {
   /** Of the account, or of the chain's first key. */
   readonly ref: Ref;
   readonly debits: number;
+  /** As that of usage. */
+  readonly mark: number;
   /** What they cost, and how much of that was refunded. */
   readonly cost: number;
   readonly refunded: number;

@@ -70,6 +70,9 @@ function spending(
   if (usedByDay !== null && usedByDay !== spent) differs('usage', `its daily usage comes to ${String(usedByDay)}`);
   if (!hoursWhole) return found;
   if (usedByHour.credits !== spent) differs('usage', `its hourly usage comes to ${String(usedByHour.credits)}`);
+  if (debits !== null && debits.debits === usedByHour.requests && debits.mark !== usedByHour.mark) {
+    found.push({ id: 'usage', what: `its hourly usage is of other hours, keys or services than its ${String(debits.debits)} debits` });
+  }
   if (debits !== null && debits.debits !== usedByHour.requests) {
     found.push({ id: 'usage', what: `${String(debits.debits)} debits, but ${String(usedByHour.requests)} requests in its hourly usage` });
   }

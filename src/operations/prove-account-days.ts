@@ -89,7 +89,7 @@ export async function lookAtRange(
   return { facts, suspects: [...wrong.map(({ accountRef }) => accountRef), ...unseen.map(({ ref }) => ref)] };
 }
 
-const NOTHING = { account: null, books: [], adjusted: 0, taken: 0, usedByDay: null, usedByHour: { requests: 0, credits: 0 } };
+const NOTHING = { account: null, books: [], adjusted: 0, taken: 0, usedByDay: null, usedByHour: { requests: 0, mark: 0, credits: 0 } };
 
 /**
  * Looks at some accounts again, all in one snapshot: a refund between two snapshots makes sound books look wrong. Returns how many are wrong
@@ -106,7 +106,7 @@ export async function lookAgain(
     const [stored] = await tx.proof.factsIn(day, { after: accountRef - 1, through: accountRef });
     const fact = stored ?? { ...NOTHING, accountRef, account: await nameOf(tx, accountRef) };
     const terms = termsOf(fact, day, await allowances(tx, day, [fact]), whole);
-    const found = disagreements(fact, sums === null ? null : (sums.get(accountRef) ?? { debits: 0, cost: 0, refunded: 0 }), terms);
+    const found = disagreements(fact, sums === null ? null : (sums.get(accountRef) ?? { debits: 0, mark: 0, cost: 0, refunded: 0 }), terms);
     tellAll(told, fact, day, found);
     if (found.length > 0) wrong += 1;
   }

@@ -47,7 +47,7 @@ async function lookAgain(tx: ReadTransaction, told: ToldFindings, day: UtcDay, c
   const chain = await tx.keys.byCapGroup(capGroup);
   const spent = await tx.credits.capSpent(capGroup, day);
   const capped = chain.some((key) => key.dailyCap !== null && key.deletedAt === null);
-  const [sum = { ref: capGroup, debits: 0, cost: 0, refunded: 0 }] = await tx.proof.debitsOfSome(day, 'cap', [capGroup]);
+  const [sum = { ref: capGroup, debits: 0, mark: 0, cost: 0, refunded: 0 }] = await tx.proof.debitsOfSome(day, 'cap', [capGroup]);
   if (!wrong({ capGroup, spent, capped }, sum, isToday)) return;
   if (spent <= sum.cost && (await cappedOnAnotherDay(tx, chain, day))) return;
   const key = chain.at(-1);

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { DebitTotals } from '../../src/domain/debit-totals.ts';
-import type { DayFacts } from '../../src/domain/proof.ts';
+import type { DayFacts, DebitSum } from '../../src/domain/proof.ts';
 import { disagreements } from '../../src/domain/prove-day.ts';
 
 const BALANCE = { day: 20_000, granted: 1_000, adjusted: -50, spent: 300 };
@@ -12,9 +12,9 @@ const FACTS: DayFacts = {
   adjusted: -50,
   taken: -50,
   usedByDay: 300,
-  usedByHour: { requests: 4, credits: 300 },
+  usedByHour: { requests: 4, mark: 44, credits: 300 },
 };
-const DEBITS = { debits: 4, cost: 400, refunded: 100 };
+const DEBITS = { debits: 4, mark: 44, cost: 400, refunded: 100 };
 const TERMS = { allowance: 1_000, booksWhole: true, hoursWhole: true };
 
 const ids = (facts: Partial<DayFacts>, debits: typeof DEBITS | null = DEBITS, terms: Partial<typeof TERMS> = {}): string[] =>
@@ -23,14 +23,21 @@ const ids = (facts: Partial<DayFacts>, debits: typeof DEBITS | null = DEBITS, te
 describe("an account's day", () => {
   test('agrees', () => {
     expect(ids({})).toEqual([]);
-    expect(ids({ books: [], usedByDay: null, usedByHour: { requests: 0, credits: 0 } }, { debits: 0, cost: 0, refunded: 0 })).toEqual([]);
+    expect(
+      ids({ books: [], usedByDay: null, usedByHour: { requests: 0, mark: 0, credits: 0 } }, { debits: 0, mark: 0, cost: 0, refunded: 0 }),
+    ).toEqual([]);
   });
 
   test('says nothing of what is not kept any more', () => {
-    const gone = { adjusted: 9, usedByDay: 0, usedByHour: { requests: 0, credits: 0 } };
+    const gone = { adjusted: 9, usedByDay: 0, usedByHour: { requests: 0, mark: 0, credits: 0 } };
     expect(ids(gone, null, { booksWhole: false })).toEqual([]);
     expect(ids({ usedByHour: gone.usedByHour }, null, { hoursWhole: false })).toEqual([]);
     expect(ids({ usedByHour: gone.usedByHour }, null)).toEqual(['usage']);
+  });
+
+  test('the same requests of another hour, key or service are others', () => {
+    expect(ids({ usedByHour: { ...FACTS.usedByHour, mark: 45 } })).toEqual(['usage']);
+    expect(ids({ usedByHour: { ...FACTS.usedByHour, mark: 45 } }, null)).toEqual([]);
   });
 
   test('a balance below zero, or of more than numbers hold, is none', () => {
@@ -42,7 +49,7 @@ describe("an account's day", () => {
   test('a grant beyond the tier is one that spending explains', () => {
     const granted = (credits: number, debits: typeof DEBITS | null): string[] => ids({ books: [{ ...BALANCE, granted: credits }] }, debits);
     expect(granted(999, DEBITS)).toEqual(['grants']);
-    const much = { debits: 4, cost: 1_400, refunded: 1_100 };
+    const much = { debits: 4, mark: 44, cost: 1_400, refunded: 1_100 };
     expect(granted(1_450, much)).toEqual([]);
     expect(granted(1_451, much)).toEqual(['grants']);
     expect(granted(1_451, null)).toEqual([]);
@@ -58,13 +65,19 @@ test('debits are summed up by ref, whatever their order and however far apart', 
   fc.assert(
     fc.property(fc.array(sum), (sums) => {
       const totals = new DebitTotals();
-      totals.add([{ ref: 5, debits: 1, cost: 1, refunded: 1 }]);
+      totals.add([{ ref: 5, debits: 1, mark: 1, cost: 1, refunded: 1 }]);
       totals.clear();
-      totals.add(sums.map((one) => ({ ...one, refunded: 1 })));
-      const expected = new Map<number, { ref: number; debits: number; cost: number; refunded: number }>();
+      totals.add(sums.map((one) => ({ ...one, mark: 3, refunded: 1 })));
+      const expected = new Map<number, DebitSum>();
       for (const { ref, debits, cost } of sums) {
-        const before = expected.get(ref) ?? { debits: 0, cost: 0, refunded: 0 };
-        expected.set(ref, { ref, debits: before.debits + debits, cost: before.cost + cost, refunded: before.refunded + 1 });
+        const before = expected.get(ref) ?? { debits: 0, mark: 0, cost: 0, refunded: 0 };
+        expected.set(ref, {
+          ref,
+          debits: before.debits + debits,
+          mark: before.mark + 3,
+          cost: before.cost + cost,
+          refunded: before.refunded + 1,
+        });
       }
       const all = [...expected.values()].sort((one, other) => one.ref - other.ref);
       expect([...totals.between(0, Number.MAX_SAFE_INTEGER)]).toEqual(all);

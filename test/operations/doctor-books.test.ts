@@ -78,7 +78,7 @@ describe('what does not balance is found, and nothing else', () => {
     ],
     [
       'a debit of a service that there is not',
-      ['debits'],
+      ['debits', 'usage'],
       `UPDATE debits SET service_ref = 77 WHERE number = (SELECT min(number) FROM debits)`,
     ],
     ['a refund that changed nothing', ['debits'], `UPDATE debits SET refunded_at = 1 WHERE number = (SELECT min(number) FROM debits)`],
@@ -89,6 +89,17 @@ describe('what does not balance is found, and nothing else', () => {
       ['usage'],
       `UPDATE usage_hours SET requests = requests + 1 WHERE hour / 24 = ${String(CLOSED)} AND account_ref = 3`,
     ],
+    [
+      'hourly usage of another key',
+      ['usage'],
+      `UPDATE usage_hours SET key_ref = 99 WHERE hour / 24 = ${String(CLOSED)} AND account_ref = 2`,
+    ],
+    [
+      'hourly usage of another service',
+      ['usage'],
+      `UPDATE usage_hours SET service_ref = 99 WHERE hour / 24 = ${String(CLOSED)} AND account_ref = 2`,
+    ],
+    ['usage of another hour', ['usage'], `UPDATE usage_hours SET hour = hour + 1 WHERE hour / 24 = ${String(CLOSED)} AND account_ref = 2`],
     ['usage of nobody', ['books', 'usage'], `INSERT INTO usage_hours VALUES (${String(24 * CLOSED)}, 99, 0, 1, 1, 0, 0, 0)`],
     ['a lost adjustment', ['adjustments'], `DELETE FROM adjustments WHERE ${ofClosed(ACME)}`],
     [

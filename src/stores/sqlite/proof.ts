@@ -19,12 +19,21 @@ const DAYS = `SELECT * FROM (${daysIn('past_days', 'day', 1)}) UNION SELECT * FR
   UNION SELECT * FROM (${daysIn('cap_spending', 'day', 1)}) UNION SELECT DISTINCT day FROM running_days
   UNION SELECT DISTINCT at / 86400000 FROM debits WHERE number > (SELECT folded_through FROM state) ORDER BY 1`;
 
+/** A number that hour, key (0 for none) and service make: below 2^20, so that sums of billions of them are exact. */
+function mark(hour: string, key: string, service: string): string {
+  return `((${hour}) * 7919 + (${key}) * 104729 + (${service}) * 15485863) % 1048573`;
+}
+
+const DEBIT_MARK = mark('at / 3600000', 'ifnull(key_ref, 0)', 'service_ref');
+
+const SUMMED = `count(*) AS debits, sum(${DEBIT_MARK}) AS mark, sum(cost) AS cost,
+  sum(CASE WHEN refunded_at IS NULL THEN 0 ELSE cost END) AS refunded`;
+
 /** Debits are summed up by whatever they refer to, so that it is looked up once for each of them and not for each debit. */
 const SUMS = `WITH some AS MATERIALIZED (
-    SELECT account_ref, key_ref, service_ref, count(*) AS debits, sum(cost) AS cost, sum(CASE WHEN refunded_at IS NULL THEN 0 ELSE cost END) AS refunded,
-      max(number - at * 1000) AS behind
+    SELECT account_ref, key_ref, service_ref, ${SUMMED}, max(number - at * 1000) AS behind
     FROM debits WHERE number > ? AND number <= ? AND at >= ? AND at < ? GROUP BY 1, 2, 3)
-  SELECT s.account_ref, s.debits, s.cost, s.refunded, s.behind,
+  SELECT s.account_ref, s.debits, s.mark, s.cost, s.refunded, s.behind,
     (s.key_ref IS NOT NULL AND k.ref IS NULL) OR NOT EXISTS (SELECT 1 FROM services v WHERE v.ref = s.service_ref),
     CASE WHEN k.daily_cap IS NOT NULL OR EXISTS (SELECT 1 FROM cap_spending c WHERE c.day = ? AND c.cap_group = k.cap_group) THEN k.cap_group END
   FROM some s LEFT JOIN keys k ON k.ref = s.key_ref ORDER BY s.account_ref`;
@@ -32,6 +41,7 @@ const SUMS = `WITH some AS MATERIALIZED (
 type SumColumns = [
   accountRef: Ref,
   debits: number,
+  mark: number,
   cost: number,
   refunded: number,
   behind: number,
@@ -74,7 +84,11 @@ export class SqliteProof implements ProofRows {
       return {
         ...{ accountRef, account: accounts.get(accountRef) ?? null, books: own.map(({ balance }) => balance), adjusted, taken },
         usedByDay: own[0] === undefined ? null : own[0].used + waiting.credits,
-        usedByHour: { requests: folded.requests + waiting.requests, credits: folded.credits + waiting.credits },
+        usedByHour: {
+          requests: folded.requests + waiting.requests,
+          mark: folded.mark + waiting.mark,
+          credits: folded.credits + waiting.credits,
+        },
       };
     });
   }
@@ -84,7 +98,7 @@ export class SqliteProof implements ProofRows {
     const hours = Array.from({ length: HOURS_PER_DAY }, (_, hour) => day * HOURS_PER_DAY + hour);
     return usedBy(
       this.#sql.rows(
-        `SELECT u.account_ref, sum(u.requests), sum(u.credits) FROM json_each(?) h CROSS JOIN usage_hours u
+        `SELECT u.account_ref, sum(u.requests), sum(u.requests * (${mark('u.hour', 'u.key_ref', 'u.service_ref')})), sum(u.credits) FROM json_each(?) h CROSS JOIN usage_hours u
            ON u.hour = h.value AND u.account_ref > ? AND u.account_ref <= ? GROUP BY 1`,
         ...[JSON.stringify(hours), after, through],
       ),
@@ -94,7 +108,7 @@ export class SqliteProof implements ProofRows {
   #unfoldedIn(day: UtcDay, { after, through }: RefRange): ReadonlyMap<Ref, Used> {
     return usedBy(
       this.#sql.rows(
-        `SELECT account_ref, count(*), sum(cost) FROM ${UNFOLDED} WHERE at >= ? AND at < ? AND account_ref > ? AND account_ref <= ? GROUP BY 1`,
+        `SELECT account_ref, count(*), sum(${DEBIT_MARK}), sum(cost) FROM ${UNFOLDED} WHERE at >= ? AND at < ? AND account_ref > ? AND account_ref <= ? GROUP BY 1`,
         ...[startOfDay(day), startOfDay(day + 1), after, through],
       ),
     );
@@ -128,7 +142,7 @@ export class SqliteProof implements ProofRows {
     const through = full?.[0] ?? Math.max(from, newest);
     const rows = this.#sql.rows<SumColumns>(SUMS, from, through, startOfDay(day), startOfDay(day + 1), day);
     let [debits, strangers, behindMicros] = [0, 0, 0];
-    for (const [, count, , , behind, isStranger] of rows) {
+    for (const [, count, , , , behind, isStranger] of rows) {
       debits += count;
       strangers += isStranger === 1 ? count : 0;
       behindMicros = Math.max(behindMicros, behind);
@@ -136,7 +150,7 @@ export class SqliteProof implements ProofRows {
     return {
       ...{ through, done: through >= newest, debits, strangers, behindMicros },
       accounts: summed(rows, ([accountRef]) => accountRef),
-      caps: summed(rows, ([, , , , , , capGroup]) => capGroup),
+      caps: summed(rows, ([, , , , , , , capGroup]) => capGroup),
     };
   }
 
@@ -152,7 +166,7 @@ export class SqliteProof implements ProofRows {
     const only = by === 'account' ? `account_ref IN (${wanted})` : `key_ref IN (SELECT ref FROM keys WHERE cap_group IN (${wanted}))`;
     const ref = by === 'account' ? 'account_ref' : '(SELECT cap_group FROM keys WHERE keys.ref = key_ref)';
     return this.#sql.all<DebitSum>(
-      `SELECT ${ref} AS ref, count(*) AS debits, sum(cost) AS cost, sum(CASE WHEN refunded_at IS NULL THEN 0 ELSE cost END) AS refunded
+      `SELECT ${ref} AS ref, ${SUMMED}
        FROM debits WHERE number >= ? AND number < ? AND at >= ? AND at < ? AND ${only} GROUP BY 1`,
       ...[first, end, startOfDay(day), startOfDay(day + 1), JSON.stringify(refs)],
     );
@@ -194,10 +208,10 @@ export class SqliteProof implements ProofRows {
   }
 }
 
-const NOTHING_USED: Used = { requests: 0, credits: 0 };
+const NOTHING_USED: Used = { requests: 0, mark: 0, credits: 0 };
 
-function usedBy(rows: readonly [Ref, number, number][]): Map<Ref, Used> {
-  return new Map(rows.map(([ref, requests, credits]) => [ref, { requests, credits }]));
+function usedBy(rows: readonly [Ref, number, number, number][]): Map<Ref, Used> {
+  return new Map(rows.map(([ref, requests, mark, credits]) => [ref, { requests, mark, credits }]));
 }
 
 function groupedByAccount<Row extends { readonly accountRef: Ref }>(rows: readonly Row[]): Map<Ref, Row[]> {
@@ -211,15 +225,16 @@ function groupedByAccount<Row extends { readonly accountRef: Ref }>(rows: readon
 }
 
 function summed(rows: readonly SumColumns[], refOf: (columns: SumColumns) => Ref | null): DebitSum[] {
-  const sums = new Map<Ref, { ref: Ref; debits: number; cost: number; refunded: number }>();
+  const sums = new Map<Ref, { ref: Ref; debits: number; mark: number; cost: number; refunded: number }>();
   for (const columns of rows) {
     const ref = refOf(columns);
     if (ref === null) continue;
-    const [, debits, cost, refunded] = columns;
+    const [, debits, mark, cost, refunded] = columns;
     const sum = sums.get(ref);
-    if (sum === undefined) sums.set(ref, { ref, debits, cost, refunded });
+    if (sum === undefined) sums.set(ref, { ref, debits, mark, cost, refunded });
     else {
       sum.debits += debits;
+      sum.mark += mark;
       sum.cost += cost;
       sum.refunded += refunded;
     }
