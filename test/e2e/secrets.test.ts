@@ -4,7 +4,6 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { mintApiKey } from '../../src/domain/api-key.ts';
-import { REGISTRY } from '../../src/commands/registry.ts';
 import { Installation } from '../system/installation.ts';
 import { eventually } from '../system/running.ts';
 import { Told } from './told.ts';
@@ -198,15 +197,52 @@ async function tellEverything(good: string, unknown: string): Promise<void> {
   }
 }
 
-/** Every command that writes the store, or what it holds, to another file. */
+/** Moves keys in, in plain on stdin, after every way in which a secret can stand where it does not belong. Returns those that came in. */
+async function moveIn(): Promise<readonly string[]> {
+  const made = (): string => told.secret(`sk_Live-${randomBytes(18).toString('base64url')}`);
+  const wrong = [
+    'account',
+    'tier',
+    'environment',
+    'sha256',
+    'sha256_base64',
+    'expires',
+    'services',
+    'allowed_ips',
+    'daily_cap',
+    'status',
+    made(),
+  ];
+  const inputs = wrong.flatMap((column) => [
+    `${column},name,key\n${made()},a,${made()}\n`,
+    `${JSON.stringify({ account: 'moved', key: made(), [column]: made() })}\n{"key":"${made()}\n["${made()}"]\n`,
+  ]);
+  const refused = await Promise.all(inputs.map((input) => told.run(['import', '-', '--json'], input)));
+  for (const { code } of refused) expect(code).not.toBe(0);
+  const plain = [made(), made(), told.secret(mintApiKey('zz', 'prod', randomBytes))];
+  const table = `account,name,key\n${plain.map((key, place) => `moved,${String(place)},${key}`).join('\n')}\n`;
+  const inFile = inFolder('plain.csv');
+  writeFileSync(inFile, table);
+  // Keys in plain belong on stdin: the file would stay.
+  expect((await told.run(['import', inFile])).code).not.toBe(0);
+  for (const more of [['--dry-run'], []]) expect((await told.run(['import', '-', ...more], table)).code).toBe(0);
+  expect((await told.run(['import', '-'], table)).code).not.toBe(0);
+  return plain;
+}
+
+/** Everything that writes the store, or what it holds, to another file, and reads it again. */
 async function copyEverything(): Promise<void> {
-  const copies: Readonly<Record<string, readonly string[]>> = {
-    backup: ['backup', join(installation.folder, 'copy.db')],
-    export: ['export', '--out', join(installation.folder, 'whole.jsonl')],
-  };
-  for (const { path } of REGISTRY) {
-    const args = copies[path];
-    if (args !== undefined) expect((await told.run(args)).code).toBe(0);
+  const [copy, whole, keys] = ['copy.db', 'whole.jsonl', 'keys.jsonl'].map((name) => join(installation.folder, name));
+  const into = { db: join(installation.folder, 'other.db') };
+  for (const args of [
+    ['backup', copy ?? ''],
+    ['export', '--out', whole ?? ''],
+    ['export', '--keys', '--out', keys ?? ''],
+    ['--db', into.db, 'import', whole ?? ''],
+    ['restore', copy ?? '', '--yes'],
+    ['doctor', '--json'],
+  ]) {
+    expect([args[0], await told.run(args)]).toEqual([args[0], expect.objectContaining({ code: 0 })]);
   }
 }
 
@@ -214,7 +250,8 @@ test('no secret stands anywhere but where it was shown', async () => {
   const { good, others } = await makeKeys();
   const unknown = told.secret(mintApiKey('kc', 'prod', randomBytes));
   const foreign = told.secret(`sk_Live-${randomBytes(18).toString('base64url')}`);
-  await askEverything([good, ...others, unknown, foreign]);
+  const moved = await moveIn();
+  await askEverything([good, ...others, ...moved, unknown, foreign]);
   await tellEverything(good, unknown);
   await copyEverything();
   // What was done before has been done: the scan was of a store in which all of it happened.
