@@ -1,7 +1,7 @@
 /**
  * Breaks each promise on purpose, in a copy of the tree, and looks whether a test goes red. A mutation that every test survives is a
  * promise that nothing holds; one that no longer applies is out of date. Both fail the run. With a word as its argument it tries only
- * those whose description or file has it.
+ * those whose description or file has it; a second one is a test to try them with instead of their own.
  */
 import { spawn } from 'node:child_process';
 import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
@@ -24,27 +24,28 @@ function copyTree() {
 
 /** What Jest says of the files: how many tests failed, and whether the files could be loaded at all. */
 function runTests(copy, files) {
-  const args = ['--experimental-vm-modules', '--no-warnings', 'node_modules/jest/bin/jest.js', '--ci', '--json', '--silent', '-i'];
+  const args = ['--experimental-vm-modules', '--no-warnings', 'node_modules/jest/bin/jest.js', '--ci', '--silent', '--maxWorkers=2'];
+  const report = join(copy, 'outcome.json');
+  rmSync(report, { force: true });
   // The model needs a few sequences only, always the same, and the first that fails will do.
   const model = { KEYCTL_TEST_SEQUENCES: '300', KEYCTL_TEST_SEED: '1', KEYCTL_TEST_FIRST: '1' };
-  const child = spawn(process.execPath, [...args, '--config', config(files), ...files], { cwd: copy, env: { ...process.env, ...model } });
-  let [stdout, stderr] = ['', ''];
-  child.stdout.on('data', (chunk) => (stdout += chunk));
+  const child = spawn(process.execPath, [...args, '--json', '--outputFile', report, ...files], {
+    cwd: copy,
+    env: { ...process.env, ...model },
+  });
+  let stderr = '';
+  child.stdout.resume();
   child.stderr.on('data', (chunk) => (stderr += chunk));
   return new Promise((resolve) => {
     child.once('close', () => {
       try {
-        const { numFailedTests, numPassedTests, numRuntimeErrorTestSuites } = JSON.parse(stdout);
+        const { numFailedTests, numPassedTests, numRuntimeErrorTestSuites } = JSON.parse(readFileSync(report, 'utf8'));
         resolve({ failed: numFailedTests, passed: numPassedTests, unloaded: numRuntimeErrorTestSuites, stderr });
       } catch {
         resolve({ failed: 0, passed: 0, unloaded: files.length, stderr });
       }
     });
   });
-}
-
-function config(files) {
-  return files.some((file) => file.startsWith('test/system/')) ? 'jest.system.config.js' : 'jest.config.js';
 }
 
 function applied({ file, find, put }, source) {
@@ -72,14 +73,16 @@ async function tryMutation(copy, mutation) {
   }
 }
 
-const wanted = process.argv[2] ?? '';
-const mutations = [...MUTATIONS, ...MORE_MUTATIONS].filter(({ says, file }) => `${says} ${file}`.includes(wanted));
+const [wanted = '', only] = process.argv.slice(2);
+const mutations = [...MUTATIONS, ...MORE_MUTATIONS]
+  .filter(({ says, file }) => `${says} ${file}`.includes(wanted))
+  .map((mutation) => (only === undefined ? mutation : { ...mutation, red: [only] }));
 const began = performance.now();
 const copies = Array.from({ length: COPIES }, copyTree);
 const results = new Map();
 try {
   // Red means nothing where it was red before.
-  const used = [...new Set(mutations.flatMap(({ red }) => red))].filter((file) => config([file]) === 'jest.config.js');
+  const used = [...new Set(mutations.flatMap(({ red }) => red))];
   const whole = await runTests(copies[0], used);
   if (whole.failed + whole.unloaded > 0) throw new Error(`The tests fail without any mutation:\n${whole.stderr}`);
   const waiting = [...mutations];
