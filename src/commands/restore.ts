@@ -32,8 +32,7 @@ export const command: CommandModule = {
       throw usageError('--yes is missing: a restore replaces the whole store.', 'Give --yes; nobody can be asked here.');
     }
     const lines = linesOf(option(options, 'reapply'));
-    const restoring = await call.openRestore(file);
-    const plan = await planRestore(restoring, lines, call.context.clock());
+    const { restoring, plan } = await look(call, file, lines);
     if (!out.json) for (const line of describePlan(restoring, plan)) out.note(line);
     checkGap(call, restoring, plan, flag(options, 'acceptGap'));
     if (prompts !== null) {
@@ -48,6 +47,22 @@ export const command: CommandModule = {
     return undefined;
   },
 };
+
+/** Proving a large backup and a large store takes its time. */
+async function look(
+  call: Call,
+  file: string,
+  lines: AsyncIterable<string> | null,
+): Promise<{ readonly restoring: Restoring; readonly plan: RestorePlan }> {
+  const { out, context } = call;
+  if (out.watched !== null) out.passing('Proving the backup and the store …');
+  try {
+    const restoring = await call.openRestore(file);
+    return { restoring, plan: await planRestore(restoring, lines, context.clock()) };
+  } finally {
+    if (out.watched !== null) out.passing('');
+  }
+}
 
 function checkGap({ out }: Call, restoring: Restoring, plan: RestorePlan, accepted: boolean): void {
   if (!hasGap(plan)) return;

@@ -1,4 +1,5 @@
 import { KeyctlError } from '../domain/error.ts';
+import type { Watch } from '../domain/store-backup.ts';
 import type { Actor, ReadTransaction, WriteTransaction } from '../domain/store.ts';
 import type { Instant } from '../domain/utc-day.ts';
 import { compareAccounts, putBackAccount, type AccountBack } from './put-back-accounts.ts';
@@ -27,6 +28,9 @@ interface By {
   readonly now: Instant;
 }
 
+/** After so many keys and accounts it is told how far it is. */
+const TOLD_EVERY = 500;
+
 type Part = { readonly kind: 'key'; readonly back: KeyBack } | { readonly kind: 'account'; readonly back: AccountBack };
 
 /** What `putBack` would do. */
@@ -41,7 +45,7 @@ export async function previewPutBack(current: ReadTransaction, backup: ReadTrans
  * Puts the names, notes, limits, prices and settings of a backup back into the store that went on from it. Whatever was done by traffic or given
  * to customers since stays, and so does every door that was closed. Throws `conflict` for a store that did not go on from the backup.
  */
-export async function putBack(tx: WriteTransaction, backup: ReadTransaction, by: By): Promise<PutBack> {
+export async function putBack(tx: WriteTransaction, backup: ReadTransaction, by: By, watch: Watch): Promise<PutBack> {
   if ((await relate(tx, backup)) !== 'went-on') {
     throw new KeyctlError('conflict', 'The store is not what it was a moment ago.', { hint: 'Look at it, then start again.' });
   }
@@ -50,8 +54,10 @@ export async function putBack(tx: WriteTransaction, backup: ReadTransaction, by:
   for (const part of catalogue) await putBackPart(tx, part, by);
   const tally = new Tally();
   const left: Part[] = [];
+  const total = (await backup.accounts.count({})) + (await backup.keys.count({ now: 0 }));
   for await (const part of parts(tx, backup, by.now)) {
-    tally.take(part);
+    const done = tally.take(part);
+    if (done % TOLD_EVERY === 0) watch({ text: 'Making the new store', done, total });
     if (!(await apply(tx, part, by))) left.push(part);
   }
   return tally.result(catalogue, await madeSince(tx, backup), await putBackNames(tx, left, by));
@@ -93,13 +99,17 @@ async function nameOnly(tx: ReadTransaction, part: Part): Promise<Part> {
 }
 
 class Tally {
+  #parts = 0;
   readonly #changed = { key: 0, account: 0 };
   readonly #closed = { key: 0, account: 0 };
 
-  take({ kind, back }: Part): void {
+  /** Returns how many that were. */
+  take({ kind, back }: Part): number {
     const changes = Object.keys(back.patch).length > 0 || ('tier' in back && back.tier !== null);
     if (changes) this.#changed[kind] += 1;
     if (back.staysClosed) this.#closed[kind] += 1;
+    this.#parts += 1;
+    return this.#parts;
   }
 
   result(catalogue: readonly CatalogueBack[], made: PutBack['madeSince'], namesTaken: readonly string[]): PutBack {

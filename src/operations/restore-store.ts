@@ -95,7 +95,7 @@ export async function restoreStore(restoring: Restoring, plan: RestorePlan, acto
         done = await stores.backup.read((backup) =>
           work.write(async (tx, now) => {
             const by = { actor, now };
-            const back = carry === 'everything' ? await putBack(tx, backup, by) : null;
+            const back = carry === 'everything' ? await putBack(tx, backup, by, watch) : null;
             const fromStore = await closeDoors(tx, stores.replaced === null ? [] : doorsOfStore(stores.replaced), by);
             const fromLines = await closeDoors(tx, doorsOfLines(shipped), by);
             const closes = { keys: fromStore.keys + fromLines.keys, accounts: fromStore.accounts + fromLines.accounts };
