@@ -8,7 +8,7 @@ const LEAST_LENGTH = 16;
 const SHAPE = /^[\x21-\x7e]+$/;
 
 /** The mask of a key of which only the digest is known. */
-export const NOTHING_SHOWN = '…';
+const NOTHING_SHOWN = '…';
 
 /** What is kept of a key: its SHA-256 in hex, and what people see instead of it. */
 export interface KeptKey {

@@ -1,5 +1,5 @@
-import type { Account, Ref } from './entities.ts';
-import type { NewKey, Page } from './store.ts';
+import type { Account, Key, Ref } from './entities.ts';
+import type { Page } from './page.ts';
 import type { Instant, UtcDay } from './utc-day.ts';
 
 // The part of the store's port that takes in keys from elsewhere. What an import makes is hidden until it is done, and then there at once.
@@ -33,6 +33,9 @@ export interface ImportedAccount extends Omit<Account, 'ref' | 'tiers'> {
   readonly tiers: readonly { readonly from: UtcDay; readonly tier: string; readonly decidedAt: Instant }[];
 }
 
+/** A key with the group in which its cap counts; null for one of its own. */
+export type ImportedKey = Omit<Key, 'ref' | 'capGroup'> & { readonly capGroup: Ref | null };
+
 export interface Removed {
   readonly keys: number;
   readonly accounts: number;
@@ -48,7 +51,7 @@ export interface ImportWrites extends ImportRows {
   accountByName(name: string): Promise<Ref | null>;
   /** The group of the key of that id, hidden or not, in which its cap counts. */
   capGroupOf(keyId: string): Promise<Ref | null>;
-  addKey(importRef: Ref, key: NewKey): Promise<Ref>;
+  addKey(importRef: Ref, key: ImportedKey): Promise<Ref>;
   /** From now on everybody sees what it made. */
   finish(importRef: Ref, at: Instant): Promise<void>;
   /**

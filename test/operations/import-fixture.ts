@@ -16,7 +16,7 @@ export function importer(store: Store, changed: Partial<Importer> = {}): Importe
 export const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
 
 /** Records as the lines of a file, from the second on. */
-export async function* lines(records: readonly Readonly<Record<string, unknown>>[]): Lines {
+async function* lines(records: readonly Readonly<Record<string, unknown>>[]): Lines {
   const group: SourceLine[] = records.map((record, place) => ({ line: place + 2, record, problem: null }));
   await Promise.resolve();
   yield group;

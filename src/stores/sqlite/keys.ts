@@ -47,7 +47,7 @@ function list(text: string): readonly string[] {
   return text === '[]' ? NONE : (JSON.parse(text) as string[]);
 }
 
-export function keyByDigest(sql: Sql, digest: string): Key | null {
+function keyByDigest(sql: Sql, digest: string): Key | null {
   const row = sql.row<KeyColumns>(`SELECT ${COLUMNS} FROM keys WHERE digest = ? AND ${VISIBLE_KEYS}`, Buffer.from(digest, 'hex'));
   return row === undefined ? null : toKey(row);
 }
