@@ -7,7 +7,7 @@ export const CHECKS = [
   ...['closed_days', 'caps', 'request_ids', 'clock', 'reset', 'program'],
 ] as const;
 
-/** The walks over accounts and debits, which `doctor --quick` leaves out or only samples. */
+/** The name of a check. */
 export type CheckId = (typeof CHECKS)[number];
 
 /** An error is a promise that does not hold: exit 1. A warning is for a person to look at: exit 0. */

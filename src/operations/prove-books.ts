@@ -87,16 +87,16 @@ function daysToProve(stored: ReadonlySet<UtcDay>, whole: WholeFrom, today: UtcDa
 }
 
 function sentences({ accounts, days, books, debits, requestIds }: Looked): Parameters<ToldFindings['findings']>[0] {
-  const of = `${String(books)} books of ${String(accounts)} accounts on ${String(days)} days`;
+  const of = `accounts: ${String(accounts)}, days: ${String(days)}, books of one account on one day: ${String(books)}`;
   return {
-    books: `Granted + adjusted - spent is what remains, and never below zero: ${of}.`,
-    debits: `What is spent is the sum of the debits less refunds: ${String(debits)} debits.`,
+    books: `Granted + adjusted - spent is what remains, and never below zero (${of}).`,
+    debits: `What is spent is the sum of the debits less refunds (debits: ${String(debits)}).`,
     usage: 'What is spent is what usage says.',
     adjustments: 'What was given and taken is in the books.',
     grants: 'What is granted is what the tiers give.',
     closed_days: 'The sums of closed days are those of their books.',
     caps: 'What counts towards caps is what their keys spent.',
-    request_ids: `Request ids stand for their debits: ${String(requestIds)}.`,
+    request_ids: `Request ids stand for their debits (request ids: ${String(requestIds)}).`,
   };
 }
 

@@ -1,4 +1,4 @@
-import { accessSync, constants, existsSync, realpathSync } from 'node:fs';
+import { accessSync, constants, realpathSync } from 'node:fs';
 import { KeyctlError } from '../../domain/error.ts';
 import { fault, fine, warning, type CheckId, type Finding } from '../../domain/finding.ts';
 import type { Inspection, InspectionChoice } from '../../domain/inspection.ts';
@@ -58,7 +58,7 @@ class Inspector implements Inspection {
 
   look(): void {
     const { path } = this.#options;
-    const real = existsSync(path) ? realpathSync(path) : null;
+    const real = realPathOf(path);
     if (real !== null) {
       // The bytes of the files before SQLite has them open, and names before anything is made beside them.
       this.#check('permissions', () => inspectPermissions(real));
@@ -150,6 +150,15 @@ class Inspector implements Inspection {
     this.#check('foreign_keys', () => inspectForeignKeys(examined));
     this.#check('audit', () => inspectAudit(db));
     this.#check('journal', () => inspectJournal(db));
+  }
+}
+
+/** Where a link leads; null where nothing is, or nothing that this user may see. */
+function realPathOf(path: string): string | null {
+  try {
+    return realpathSync(path);
+  } catch {
+    return null;
   }
 }
 
