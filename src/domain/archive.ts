@@ -14,6 +14,7 @@ import {
   yes,
   type RowOf,
 } from './archive-fields.ts';
+import { usageError } from './error.ts';
 import { checkIpRange } from './ip-range.ts';
 import { checkEnvironmentCode, checkExternalId, checkKeyName, checkKeyPrefix, checkName, checkText } from './names.ts';
 
@@ -32,7 +33,10 @@ const tierName = checked((found) => checkName('tier', found));
 /** The service of a limit may be `*`, every service. */
 const limited = checked((found) => (found === '*' ? found : checkName('service', found)));
 const note = checked((found) => checkText('note', found));
-const mask = checked((found) => (/^[\x21-\x7e]{0,26}…[\x21-\x7e]{0,4}$/.test(found) ? found : checkKeyName('/')));
+const mask = checked((found) => {
+  if (/^[\x21-\x7e]{0,26}…[\x21-\x7e]{0,4}$/.test(found)) return found;
+  throw usageError('That is not a mask.');
+});
 
 const books = { granted: whole, adjusted: whole, spent: whole };
 const used = { account: text, key: maybe(text), service: whole, requests: whole, credits: whole };

@@ -9,7 +9,7 @@ import { ColumnError } from './import-line.ts';
 import { keyForms } from './key-forms.ts';
 import type { Staged, StagedAccount, StagedKey } from './staged-key.ts';
 import type { Stint } from './steps.ts';
-import { clearAway, takeBack } from './undo-import.ts';
+import { clearAway, takeBack, underWay } from './undo-import.ts';
 
 /** How many lines are checked on one snapshot, and how many are imported in one transaction if its stint does not say otherwise. */
 const LINES_PER_CHECK = 500;
@@ -99,7 +99,10 @@ async function checkEntity(checking: Checking, record: Readonly<Record<string, u
 /** Writes what was staged and returns the id of the batch. */
 async function write(importer: Importer, total: number): Promise<string> {
   const { store, steps, actor, randomBytes } = importer;
-  const batch = await store.write((tx, now) => tx.imports.begin(newId('imp', randomBytes), now));
+  const batch = await store.write(async (tx, now) => {
+    if ((await tx.imports.unfinished()) !== null) throw underWay();
+    return tx.imports.begin(newId('imp', randomBytes), now);
+  });
   try {
     let [after, done] = [0, 0];
     for (;;) {

@@ -49,11 +49,15 @@ export async function clearAway(undoer: Undoer): Promise<void> {
     const now = await store.read((tx) => tx.imports.unfinished());
     if (now === null) return;
     if (now.id !== found.id || now.keys !== found.keys || now.accounts !== found.accounts) {
-      throw new KeyctlError('conflict', 'Another import is under way; nothing was imported.', { hint: 'Try again when it is done.' });
+      throw underWay();
     }
     found = now;
   }
   await takeBack(undoer, found);
+}
+
+export function underWay(): KeyctlError {
+  return new KeyctlError('conflict', 'Another import is under way; nothing was imported.', { hint: 'Try again when it is done.' });
 }
 
 export async function takeBack({ store, actor, steps }: Undoer, batch: Import): Promise<UndoReport> {

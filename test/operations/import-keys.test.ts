@@ -144,6 +144,21 @@ describe('an import', () => {
     expect((await seen(other)).counts).toEqual([16, 3]);
   });
 
+  test('that begins in the same moment as another is refused before it writes anything', async () => {
+    const rest = async (): Promise<void> => {
+      // What was left of the killed one is gone, and somebody else has begun meanwhile.
+      await store.write(async (tx, now) => {
+        const left = await tx.imports.unfinished();
+        if (left?.id !== 'imp_left') return;
+        await tx.imports.markUndone(left.ref, now);
+        await tx.imports.begin('imp_faster', now);
+      });
+    };
+    await store.write((tx, now) => tx.imports.begin('imp_left', now));
+    expect(await failureOf(importRecords(other, RECORDS, { rest }))).toBe('conflict');
+    expect((await seen(store)).counts).toEqual([0, 1]);
+  });
+
   test('that somebody has cleared away notices, and leaves nothing', async () => {
     const importing = importRecords(store, RECORDS, {
       steps: lookingAround(async (step) => {
