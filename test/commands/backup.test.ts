@@ -58,6 +58,8 @@ describe('keyctl backup', () => {
     expect([again.code, again.stderr]).toEqual([4, expect.stringContaining('already')]);
     expect(readFileSync(target).equals(before)).toBe(true);
     expect((await run('backup', join(dirname(target), 'nowhere', 'copy.db'))).code).toBe(3);
+    const inFile = await run('backup', join(opened.path, 'copy.db'));
+    expect([inFile.code, inFile.stderr]).toEqual([1, expect.stringContaining('No backup can be written')]);
     expect((await run('backup', '-')).code).toBe(2);
     mkdirSync(`${target}.folder`);
     expect((await run('backup', `${target}.folder`)).code).toBe(4);

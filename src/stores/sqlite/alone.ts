@@ -17,10 +17,11 @@ export function openAlone(path: string): Sqlite {
   return translated(path, () => {
     const db = openFile(path, { fileMustExist: true, timeout: PATIENCE_MS });
     try {
-      // Whoever has a store open in WAL mode holds a shared lock; this one is exclusive, and kept after the transaction.
+      // Whoever has a store open in WAL mode holds a shared lock; this one is exclusive, and kept after the transaction. That is undone, since
+      // its end would make an empty file one with a page.
       db.pragma('locking_mode = EXCLUSIVE');
       db.exec('BEGIN EXCLUSIVE');
-      db.exec('COMMIT');
+      db.exec('ROLLBACK');
       return db;
     } catch (error) {
       db.close();

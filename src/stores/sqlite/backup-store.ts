@@ -36,16 +36,27 @@ export async function backupSqliteStore(options: SqliteBackupOptions): Promise<S
     return { location: path, path: wanted, bytes: statSync(wanted).size, ...contents };
   } catch (error) {
     removeDatabase(partial);
-    throw translateError(errorCode(error).startsWith('SQLITE_CORRUPT') ? path : wanted, error);
+    throw failureOf(error, path, wanted);
   } finally {
     db.close();
   }
 }
 
+function failureOf(error: unknown, path: string, target: string): unknown {
+  const code = errorCode(error);
+  if (code.startsWith('SQLITE_CORRUPT')) return translateError(path, error);
+  if (!/^E[A-Z]+$/.test(code) || code === 'ENOSPC') return translateError(target, error);
+  return new KeyctlError('store_read_only', `No backup can be written to ${target}.`, {
+    hint: 'Check the folder, its permissions, and whose it is.',
+    cause: error,
+  });
+}
+
 function checkTarget(target: string): void {
   if (existsSync(target)) throw taken(target);
   if (existsSync(dirname(target))) return;
-  throw new KeyctlError('not_found', `There is no folder ${dirname(target)}.`, { hint: 'Make it first; a backup makes none.' });
+  // Not repeated: what is no folder may be anything, also somebody's secret.
+  throw new KeyctlError('not_found', 'There is no such folder for the backup.', { hint: 'Make it first; a backup makes none.' });
 }
 
 function taken(target: string): KeyctlError {

@@ -113,5 +113,5 @@ export function syncFile(path: string): void {
 
 /** Removes a database that nobody has open, with whatever is beside it. */
 export function removeDatabase(path: string): void {
-  for (const suffix of ['', ...COMPANIONS]) rmSync(path + suffix, { force: true });
+  for (const suffix of ['', ...COMPANIONS]) if (existsSync(path + suffix)) rmSync(path + suffix);
 }

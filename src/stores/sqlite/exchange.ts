@@ -94,13 +94,19 @@ export function exchange(file: string, path: string, kept: string): void {
 
 /**
  * Makes an empty file where no store is, so that the place can be held like any other: who makes a store there now waits for its lock, and is
- * refused when another file has the name by then.
+ * refused when another file has the name by then. False when somebody was faster.
  */
-export function claim(path: string, kept: string): void {
+export function claim(path: string, kept: string): boolean {
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   // Beside an empty file SQLite would delete the log of the lost one.
   clearPlace(path, kept);
-  closeSync(openSync(path, 'wx', 0o600));
+  try {
+    closeSync(openSync(path, 'wx', 0o600));
+    return true;
+  } catch (error) {
+    if (errorCode(error) === 'EEXIST') return false;
+    throw error;
+  }
 }
 
 /** Logs go where the store that they belong to is kept. They have to be gone before the new file can be there, also after a power loss. */

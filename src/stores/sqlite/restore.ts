@@ -9,6 +9,7 @@ import { mergeLog, openAlone } from './alone.ts';
 import { contentsOf, copyDatabase, isSound, proveCopy, removeDatabase } from './copy.ts';
 import { checkKeyctl, openDatabase, translateError, type Clock, type Sqlite } from './database.ts';
 import { claim, clearLeftovers, exchange, keep, keptPath, takeOwner, workingPath } from './exchange.ts';
+import { identityOf } from './opened-files.ts';
 import { openSqliteStore } from './store.ts';
 
 export interface SqliteRestoreOptions {
@@ -49,7 +50,8 @@ function realPath(path: string): string {
 function proveBackup(path: string, store: string, busyTimeoutMs: number): { readonly schema: number } {
   // Not repeated: what is no file may be anything, also somebody's secret.
   if (!existsSync(path) || !statSync(path).isFile()) throw new KeyctlError('not_found', 'There is no such file to restore.');
-  if (existsSync(store) && realpathSync(path) === store) throw usageError('The backup is the store itself.', 'Check --db and KEYCTL_DB.');
+  // Also under another name, as a restore that was killed may have left one.
+  if (identityOf(path) === identityOf(store)) throw usageError('The backup is the store itself.', 'Check --db and KEYCTL_DB.');
   try {
     const db = openDatabase(path, 'read', busyTimeoutMs);
     try {
@@ -154,8 +156,9 @@ class SqliteRestoring implements Restoring {
   /** The place, held alone, with what was found there before and nothing else. */
   #holdPlace(kept: string): Sqlite {
     const { location } = this;
-    if (this.replaced.kind === 'none' && !existsSync(location)) claim(location, kept);
-    if (isThere(location) === (this.replaced.kind !== 'none')) return openAlone(location);
+    if (this.replaced.kind !== 'none' || existsSync(location) || claim(location, kept)) {
+      if (isThere(location) === (this.replaced.kind !== 'none')) return openAlone(location);
+    }
     throw new KeyctlError('conflict', `What is at ${location} is not what it was a moment ago.`, { hint: 'Look at it, then start again.' });
   }
 
@@ -176,7 +179,7 @@ class SqliteRestoring implements Restoring {
       return keeps ? kept : null;
     } finally {
       if (!done && keeps) clearLeftovers(location);
-      if (!done && !keeps) rmSync(location, { force: true });
+      if (!done && !isThere(location)) rmSync(location, { force: true });
       alone.close();
       for (const path of this.#temporary) removeDatabase(path);
     }

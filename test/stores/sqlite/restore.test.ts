@@ -272,6 +272,8 @@ describe('the backup', () => {
     fs.rmSync(backup);
     expect(await failureOf(opening())).toBe('not_found');
     expect(await failureOf(opening(path, path))).toBe('usage');
+    fs.linkSync(path, `${path}.second`);
+    expect(await failureOf(opening(path, `${path}.second`))).toBe('usage');
     expect(await setting()).toBe('50d');
   });
 
