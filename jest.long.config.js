@@ -8,7 +8,7 @@ export default {
   ...everything,
   testMatch: [
     ...['model/sequences', 'crash/kills', 'race/races', 'http/fuzz', 'e2e/secrets'].map((name) => `<rootDir>/test/${name}.test.ts`),
-    ...['faults', 'serve-faults', 'power-loss', 'clocks-apart'].map((name) => `<rootDir>/test/system/${name}.test.ts`),
+    ...['faults', 'serve-faults', 'power-loss', 'clocks-apart', 'midnight-kills'].map((name) => `<rootDir>/test/system/${name}.test.ts`),
   ],
   testPathIgnorePatterns: ['/node_modules/'],
 };

@@ -38,13 +38,32 @@ export function numbers(seed: number): (most: number) => number {
   };
 }
 
+/** The clock of every process that is started. */
+export interface CrashClock {
+  readonly env: Readonly<Record<string, string>>;
+  /** What it says now; asked before the first process is started. */
+  now(): number;
+  /** Told at the beginning of each round's load. */
+  begin(random: (most: number) => number): void;
+}
+
+const OF_THE_HOST = (): CrashClock => ({ env: {}, now: Date.now, begin: () => undefined });
+
+export interface Crashes {
+  readonly kills: number;
+  readonly seed: number;
+  /** By the stopwatch of this process. */
+  readonly deadline?: number;
+  readonly clockIn?: (folder: string) => CrashClock;
+}
+
 /** Starts, loads and kills servers, on a new store every now and then, until there were so many kills or a fault. */
-export async function crashLoop(kills: number, seed: number, deadline = Number.POSITIVE_INFINITY): Promise<Figures> {
+export async function crashLoop({ kills, seed, deadline = Infinity, clockIn = OF_THE_HOST }: Crashes): Promise<Figures> {
   const figures: Figures = { kills: 0, shellKills: 0, acknowledged: 0, repeated: 0, faults: [] };
   const random = numbers(seed);
   const goesOn = (): boolean => figures.kills < kills && figures.faults.length === 0 && performance.now() < deadline;
   while (goesOn()) {
-    const store = await CrashedStore.make(random, figures);
+    const store = await CrashedStore.make(random, figures, clockIn);
     try {
       for (let round = 0; round < KILLS_PER_STORE && goesOn(); round += 1) await store.round(round);
       await store.closeDays();
@@ -64,29 +83,32 @@ class CrashedStore {
   readonly #random: (most: number) => number;
   readonly #figures: Figures;
   readonly #acts: readonly Act[];
+  readonly #clock: CrashClock;
   #customers: readonly Customer[] = [];
   #hasDoctor = false;
 
-  private constructor(random: (most: number) => number, figures: Figures) {
+  constructor(random: (most: number) => number, figures: Figures, clockIn: (folder: string) => CrashClock) {
     this.#random = random;
     this.#figures = figures;
+    this.#clock = clockIn(this.#installation.folder);
+    this.#installation.env = this.#clock.env;
     this.#acts = actsOf(this.#journal, this.#doors);
   }
 
-  static async make(random: (most: number) => number, figures: Figures): Promise<CrashedStore> {
-    const made = new CrashedStore(random, figures);
+  static async make(...parts: ConstructorParameters<typeof CrashedStore>): Promise<CrashedStore> {
+    const made = new CrashedStore(...parts);
     await made.#prepare();
     return made;
   }
 
   async #prepare(): Promise<void> {
     const { db } = this.#installation;
-    const { store } = await openStore({ location: db, mode: 'create', clock: Date.now, randomBytes, busyTimeoutMs: 5_000 });
+    const { store } = await openStore({ location: db, mode: 'create', clock: () => this.#clock.now(), randomBytes, busyTimeoutMs: 5_000 });
     const customers: Customer[] = [];
     for (const account of ACCOUNTS) customers.push({ account, apiKey: await customer(store, account) });
     this.#customers = customers;
     await store.close();
-    this.#hasDoctor = (await keyctl(['doctor', '--json'], { db })).code !== 2;
+    this.#hasDoctor = (await keyctl(['doctor', '--json'], { db, env: this.#clock.env })).code !== 2;
   }
 
   /** A server, clients and an operator; then kill -9 for whoever is still there, and the proof. */
@@ -97,6 +119,7 @@ class CrashedStore {
     await clients.repeatUnanswered();
     this.#figures.repeated += before - this.#journal.repeatable.length;
     await this.#knock(port);
+    this.#clock.begin(this.#random);
     const act = this.#acts[round % this.#acts.length];
     const beside = act === undefined ? null : perform(this.#installation, act);
     const running = clients.run(CLIENTS);
@@ -130,7 +153,7 @@ class CrashedStore {
     const { faults, debits } = await proveBooks(this.#installation.db);
     const all = [...faults, ...this.#journal.faults(debits)];
     if (this.#hasDoctor && round % 5 === 4) {
-      const { code, stdout } = await keyctl(['doctor', '--json'], { db: this.#installation.db });
+      const { code, stdout } = await keyctl(['doctor', '--json'], { db: this.#installation.db, env: this.#clock.env });
       if (code !== 0) all.push(`doctor exited ${String(code)}: ${stdout}`);
     }
     this.#figures.faults.push(...all.map((fault) => `round ${String(round)} beside ${act}: ${fault}`));
@@ -139,7 +162,7 @@ class CrashedStore {
   /** Every day that is past is closed, which proves its books once more. */
   async closeDays(): Promise<void> {
     this.#figures.acknowledged += this.#journal.size;
-    const { code, stderr } = await keyctl(['reset', '--json'], { db: this.#installation.db });
+    const { code, stderr } = await keyctl(['reset', '--json'], { db: this.#installation.db, env: this.#clock.env });
     if (code !== 0) this.#figures.faults.push(`reset exited ${String(code)}: ${stderr}`);
     const { faults } = await proveBooks(this.#installation.db);
     this.#figures.faults.push(...faults);

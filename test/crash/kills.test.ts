@@ -10,7 +10,7 @@ test(
   'kill -9 at any moment, of the server and of whoever works beside it, loses no acknowledged charge and leaves exact books',
   async () => {
     const began = performance.now();
-    const { faults, ...figures } = await crashLoop(KILLS, SEED, began + MOST_MS);
+    const { faults, ...figures } = await crashLoop({ kills: KILLS, seed: SEED, deadline: began + MOST_MS });
     const seconds = Math.round((performance.now() - began) / 1_000);
     process.stdout.write(`kills: ${JSON.stringify({ ...figures, seconds, seed: SEED })}\n`);
     expect(faults).toEqual([]);

@@ -49,7 +49,7 @@ export function actsOf(journal: Journal, doors: { closed: boolean | null }): rea
 
 /** Runs the act. `kill` ends it at once, if it still runs. */
 export function perform(installation: Installation, act: Act): { kill: () => void; ended: Promise<void> } {
-  const env = { PATH: process.env['PATH'] ?? '', HOME: installation.folder, KEYCTL_DB: installation.db };
+  const env = { PATH: process.env['PATH'] ?? '', HOME: installation.folder, KEYCTL_DB: installation.db, ...installation.env };
   const child = spawn(process.execPath, [BINARY, ...act.args], { env, stdio: ['ignore', 'pipe', 'ignore'] });
   let stdout = '';
   child.stdout.on('data', (chunk) => (stdout += String(chunk)));

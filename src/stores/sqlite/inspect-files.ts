@@ -1,4 +1,4 @@
-import { readdirSync, readlinkSync, statSync } from 'node:fs';
+import { lstatSync, readdirSync, readlinkSync, statSync } from 'node:fs';
 import { fault, fine, warning, type Finding } from '../../domain/finding.ts';
 import { compareLog } from './log-files.ts';
 
@@ -69,12 +69,20 @@ function openedBy(id: string, path: string): readonly { readonly link: string; r
     return readdirSync(`/proc/${id}/fd`).flatMap((number) => {
       const file = `/proc/${id}/fd/${number}`;
       const link = linkOf(file);
-      return link === null || !link.startsWith('/') ? [] : [{ link, identity: isNear(link, path) ? identityOf(file) : undefined }];
+      // Who only looks at the file, as another doctor does, loses nothing and misleads nobody.
+      return link === null || !link.startsWith('/') || !isWritable(file)
+        ? []
+        : [{ link, identity: isNear(link, path) ? identityOf(file) : undefined }];
     });
   } catch {
     // Another user's, or gone meanwhile.
     return [];
   }
+}
+
+/** The mode of a link below /proc says how the file behind it was opened. */
+function isWritable(file: string): boolean {
+  return (lstatSync(file).mode & 0o200) !== 0;
 }
 
 /** A file that was renamed lies mostly in the same folder; to look at every file of every process would take long. */
