@@ -1,39 +1,5 @@
 import { mintApiKey } from '../../src/domain/api-key.ts';
-
-/** Random choices that a seed repeats (xorshift32): the n-th case of a seed is the same on every machine. */
-export class Chance {
-  #state: number;
-
-  constructor(seed: number) {
-    this.#state = Math.imul(seed + 1, 0x9e3779b1) | 0 || 1;
-  }
-
-  /** From 0 up to, not including, `end`. */
-  below(end: number): number {
-    this.#state ^= this.#state << 13;
-    this.#state ^= this.#state >>> 17;
-    this.#state ^= this.#state << 5;
-    return (this.#state >>> 0) % end;
-  }
-
-  one<Value>(values: readonly [Value, ...Value[]]): Value {
-    return values[this.below(values.length)] ?? values[0];
-  }
-
-  /** True once in so many times. */
-  once(times: number): boolean {
-    return this.below(times) === 0;
-  }
-
-  /** So many bytes, as latin-1 text. */
-  noise(length: number): string {
-    return String.fromCharCode(...this.bytes(length));
-  }
-
-  bytes(length: number): Uint8Array {
-    return Uint8Array.from({ length }, () => this.below(256));
-  }
-}
+import type { Chance } from '../chance.ts';
 
 /** What one connection does: it writes its bytes in these pieces, and then ends its half, resets, or says nothing more. */
 export interface Case {
@@ -256,7 +222,8 @@ function plausible(chance: Chance, alike: string): string {
 }
 
 function hostile(chance: Chance, alike: string): string {
-  const line = `${chance.one(METHODS)} ${chance.once(40) ? `/verify/${'a'.repeat(chance.below(17_000))}` : chance.one(TARGETS)} ${chance.one(VERSIONS)}`;
+  const target = chance.once(40) ? `/verify/${'a'.repeat(chance.below(17_000))}` : chance.one(TARGETS);
+  const line = `${chance.one(METHODS)} ${target} ${chance.one(VERSIONS)}`;
   const headers = Array.from({ length: chance.below(chance.once(60) ? 900 : 6) }, () => `${chance.one(NAMES)}: ${value(chance, alike)}`);
   if (!chance.once(6)) headers.push('Host: localhost');
   if (!chance.once(4)) headers.push(`X-API-Key: ${key(chance, alike)}`);

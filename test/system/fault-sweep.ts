@@ -37,7 +37,8 @@ const LANES = [
 
 /**
  * Runs a command again and again, each time on a fresh copy of the store, with its n-th call failing, for every n that it has: once, or
- * from then on, as on a disk that stays full. After each, `check` is told what came of it, once the store was opened anew and its books were read.
+ * from then on, as on a disk that stays full. After each, `check` is told what came of it, once the store was opened anew and its books
+ * were read.
  */
 export async function sweep(swept: Swept, check: (run: Broken) => Promise<void> | void): Promise<Figures> {
   const figures: Figures = {};

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { parseDebitId } from '../../src/domain/debit.ts';
 import { openStore } from '../../src/stores/open-store.ts';
+import { Chance } from '../chance.ts';
 import { BINARY, temporaryFolder } from '../harness.ts';
 import { createAccount, createKey } from '../http/served.ts';
 import { proveBooks } from '../proved-books.ts';
@@ -13,9 +14,9 @@ import { start } from './running.ts';
 import { programPath } from './programs.ts';
 import { NO_LUCK, TRACE_FLAGS, TracedDisk, readTrace, someLuck, type Luck } from './traced-disk.ts';
 
-// Promise 4 under power loss. A server under load is watched at its system calls: what it wrote, what it synced, which answers left. Then the
-// disk is played back: at every moment before a sync the power fails, and what was not synced by then is gone, or there in parts. Whatever
-// had been acknowledged has to be in the store that is opened from what is left.
+// Promise 4 under power loss. A server under load is watched at its system calls: what it wrote, what it synced, which answers left. Then
+// the disk is played back: at every moment before a sync the power fails, and what was not synced by then is gone, or there in parts.
+// Whatever had been acknowledged has to be in the store that is opened from what is left.
 
 const CLIENTS = 12;
 const REQUESTS_EACH = 80;
@@ -110,17 +111,6 @@ class Acknowledged {
   }
 }
 
-/** A sequence of numbers from 0 up to 1 that a seed repeats (xorshift32). */
-function chances(seed: number): () => number {
-  let state = seed | 0 || 1;
-  return () => {
-    state ^= state << 13;
-    state ^= state >>> 17;
-    state ^= state << 5;
-    return (state >>> 0) / 2 ** 32;
-  };
-}
-
 test('whenever the power fails, what was acknowledged is there, and the books balance', async () => {
   const before = readFileSync(db);
   const trace = await traced();
@@ -134,7 +124,7 @@ test('whenever the power fails, what was acknowledged is there, and the books ba
     figures.powerLosses += 1;
     return join(left, 'keyctl.db');
   };
-  const chance = chances(seed);
+  const chance = new Chance(seed);
   let checkpointing = false;
   for (const deed of readTrace(trace)) {
     if (deed.kind === 'sent') {
@@ -144,9 +134,10 @@ test('whenever the power fails, what was acknowledged is there, and the books ba
     if (deed.kind === 'write') checkpointing ||= deed.path === db;
     if (deed.kind === 'synced') {
       figures.syncs += 1;
-      for (const luck of [NO_LUCK, someLuck(chance)]) expect([seed, told.missingIn(lose(luck)).slice(0, 9)]).toEqual([seed, []]);
+      for (const luck of [NO_LUCK, someLuck(() => chance.fraction())])
+        expect([seed, told.missingIn(lose(luck)).slice(0, 9)]).toEqual([seed, []]);
       if (figures.syncs % 10 === 0) {
-        const { faults } = await proveBooks(lose(someLuck(chance)));
+        const { faults } = await proveBooks(lose(someLuck(() => chance.fraction())));
         expect([seed, faults]).toEqual([seed, []]);
         figures.booksProved += 1;
       }

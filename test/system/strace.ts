@@ -13,7 +13,8 @@ export interface Fault {
 /** What stands in front of a command so that it meets a fault, on one file if that is named. The trace goes to a file. */
 export function underFault({ calls, error, when }: Fault, trace: string, only?: string): readonly string[] {
   const inject = `inject=${calls}:error=${error}:when=${when}`;
-  // Only these calls stop the process, so that it is hardly slower than without; and what is started is keyctl itself, for signals to reach.
+  // Only these calls stop the process, so that it is hardly slower than without; and what is started is keyctl itself, for signals to
+  // reach.
   return [
     programPath('strace'),
     '-D',
