@@ -135,6 +135,14 @@ export const MORE_MUTATIONS = [
     put: '(await tx.credits.balancesFrom(key.accountRef, kept)).filter(({ day }) => day === today)',
     red: ['test/operations/cap-and-clock.test.ts'],
   },
+  {
+    promise: 7,
+    says: 'one request speaks for a clock that jumped over years',
+    file: 'src/operations/prune-old.ts',
+    find: 'if (lately.length + open <= MOST_CLOSED_LATELY) return null;',
+    put: 'if (lately.length + open <= 1e9) return null;',
+    red: ['test/operations/prune-old.test.ts'],
+  },
 
   // 8. A secret is seen once.
   {
@@ -202,6 +210,14 @@ export const MORE_MUTATIONS = [
     find: "  return anonymousVerdict('store_unavailable', request.requestId, RETRY_AFTER_SECONDS);",
     put: "  return { ...anonymousVerdict('store_unavailable', request.requestId, RETRY_AFTER_SECONDS), valid: true, code: 'ok', status: 200 };",
     red: ['test/http/commit-queue.test.ts', 'test/http/verify.test.ts'],
+  },
+  {
+    promise: 9,
+    says: 'a server goes on with a store that was upgraded past what it may use',
+    file: ROWS,
+    find: '    checkStillUsable(this.#sql);\n',
+    put: '',
+    red: ['test/stores/sqlite/upgrade.test.ts'],
   },
   {
     promise: 9,
