@@ -157,7 +157,7 @@ test(
     const after = await held();
     process.stdout.write(`fuzz: ${JSON.stringify({ seed: SEED, ...figures, before, after })}\n`);
     expect(figures.cases).toBeGreaterThan(cases);
-  expect(figures.charged).toBeGreaterThan(0);
+    expect(figures.charged).toBeGreaterThan(0);
     expect(after.mib - before.mib).toBeLessThan(HEAP_SLACK_MIB);
     expect(after.files).toBeLessThanOrEqual(before.files + 2);
     const { process: server } = cluster.node(0);
