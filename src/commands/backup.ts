@@ -12,8 +12,8 @@ export const command: CommandModule = {
       .argument('<file>', 'the new file; one that is there is never overwritten')
       .addHelpText(
         'after',
-        '\nThe copy is the store as it is at one instant, however busy it is, with mode 0600, and is opened and proved before it gets its\n' +
-          'name. It holds the digests of all keys: keep it as safe as the store. Put it back with: keyctl restore <file>',
+        '\nThe copy is the store as it is at one instant, however busy it is, with mode 0600, and is opened and proved before it gets\n' +
+          'its name. It holds the digests of all keys: keep it as safe as the store. Put it back with: keyctl restore <file>',
       ),
 
   run: async (call, args) => {
@@ -30,7 +30,8 @@ export const command: CommandModule = {
 };
 
 function describe({ location, path, bytes, accounts, keys, debits, newestAt }: StoreBackup): string {
-  const counts = `${grouped(accounts)} ${accounts === 1 ? 'account' : 'accounts'}, ${grouped(keys)} ${keys === 1 ? 'key' : 'keys'} and ${grouped(debits)} debits`;
+  const counted = (number: number, one: string): string => `${grouped(number)} ${number === 1 ? one : `${one}s`}`;
+  const counts = `${counted(accounts, 'account')}, ${counted(keys, 'key')} and ${counted(debits, 'debit')}`;
   const until = newestAt === null ? 'Nothing was done in it yet.' : `The last thing done in it is of ${formatInstant(newestAt)}.`;
   return `Backed up ${location} to ${path}: ${counts}, ${grouped(bytes)} bytes, proved.\n${until}`;
 }

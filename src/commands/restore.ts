@@ -17,9 +17,9 @@ export const command: CommandModule = {
       .option('--yes', 'do not ask for the name of the store to be typed')
       .addHelpText(
         'after',
-        '\nNo door is opened again: keys disabled, deleted, rotated or restricted since, suspended accounts, spending, debits and the audit\n' +
-          'trail are carried over from the store that is replaced, and so is what was made since. It is kept beside the restored one. No\n' +
-          'process may have it open: stop keyctl serve first.',
+        '\nNo door is opened again: keys disabled, deleted, rotated or restricted since, suspended accounts, spending, debits and the\n' +
+          'audit trail are carried over from the store that is replaced, and so is what was made since. It is kept beside the restored\n' +
+          'one. No process may have it open: stop keyctl serve first.',
       ),
 
   run: async (call, args, options) => {

@@ -4,8 +4,8 @@ import type { Key } from './entities.ts';
 export type Doors = Pick<Key, 'expiresAt' | 'disabledAt' | 'disabledReason' | 'deletedAt' | 'services' | 'allowedIps' | 'dailyCap'>;
 
 /**
- * The doors of one key as they are where either of two accounts of it has them closed: never wider open than `now`, and no wider than `other`
- * unless the two have nothing in common; then those of `now` stand.
+ * The doors of one key as they are where either of two accounts of it has them closed: never wider open than `now`, and no wider than
+ * `other` unless the two have nothing in common; then those of `now` stand.
  */
 export function stricter(now: Doors, other: Partial<Doors>): Doors {
   return {

@@ -32,8 +32,8 @@ export interface Rebuild {
   /** Whose pages it begins with. */
   readonly base: 'backup' | 'replaced';
   /**
-   * Makes it what it is to be. The other store is `backup`; `replaced` is the one that it takes the place of, as it is at last, if asked for
-   * by `alsoRead`. No process has anything of it open; if this throws, everything stays as it was.
+   * Makes it what it is to be. The other store is `backup`; `replaced` is the one that it takes the place of, as it is at last, if asked
+   * for by `alsoRead`. No process has anything of it open; if this throws, everything stays as it was.
    */
   readonly build: (
     work: Store,

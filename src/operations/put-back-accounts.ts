@@ -15,8 +15,8 @@ export interface AccountBack {
 }
 
 /**
- * Compares the accounts of a store with those of a backup that it went on from. An account is to have the backup's name and external id; it is
- * suspended where it is in either, and has the lesser of the two tiers, but not before tomorrow: today's books stay what they are.
+ * Compares the accounts of a store with those of a backup that it went on from. An account is to have the backup's name and external id; it
+ * is suspended where it is in either, and has the lesser of the two tiers, but not before tomorrow: today's books stay what they are.
  */
 export async function* compareAccounts(current: ReadTransaction, backup: ReadTransaction, now: Instant): AsyncGenerator<AccountBack> {
   const tomorrow = dayOf(now) + 1;

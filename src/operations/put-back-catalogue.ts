@@ -21,9 +21,9 @@ const ACTION_OF = {
 } as const satisfies Record<CatalogueBack['kind'], string>;
 
 /**
- * Compares the catalogue and the settings of a store with those of a backup that it went on from. Tiers, environments and settings are to be as
- * in the backup, a tier's daily credits from tomorrow. A service is to cost what it did; one that was deleted, or bound to an environment,
- * stays so. Whatever was made since stays.
+ * Compares the catalogue and the settings of a store with those of a backup that it went on from. Tiers, environments and settings are to
+ * be as in the backup, a tier's daily credits from tomorrow. A service is to cost what it did; one that was deleted, or bound to an
+ * environment, stays so. Whatever was made since stays.
  */
 export async function compareCatalogue(current: ReadTransaction, backup: ReadTransaction, now: Instant): Promise<readonly CatalogueBack[]> {
   const gone = await environments(current, backup);

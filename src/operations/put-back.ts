@@ -42,8 +42,8 @@ export async function previewPutBack(current: ReadTransaction, backup: ReadTrans
 }
 
 /**
- * Puts the names, notes, limits, prices and settings of a backup back into the store that went on from it. Whatever was done by traffic or given
- * to customers since stays, and so does every door that was closed. Throws `conflict` for a store that did not go on from the backup.
+ * Puts the names, notes, limits, prices and settings of a backup back into the store that went on from it. Whatever was done by traffic or
+ * given to customers since stays, and so does every door that was closed. Throws `conflict` for a store that did not go on from the backup.
  */
 export async function putBack(tx: WriteTransaction, backup: ReadTransaction, by: By, watch: Watch): Promise<PutBack> {
   if ((await relate(tx, backup)) !== 'went-on') {
@@ -74,7 +74,10 @@ async function apply(tx: WriteTransaction, part: Part, by: By): Promise<boolean>
   return Object.keys(await putBackAccount(tx, part.back, by)).length === 0;
 }
 
-/** A name may be free only after another one was given back; two that were exchanged since stay exchanged. Returns the names that stay taken. */
+/**
+ * A name may be free only after another one was given back; two that were exchanged since stay exchanged. Returns the names that stay
+ * taken.
+ */
 async function putBackNames(tx: WriteTransaction, left: readonly Part[], by: By): Promise<readonly string[]> {
   const still: Part[] = [];
   for (const part of left) if (!(await apply(tx, await nameOnly(tx, part), by))) still.push(part);

@@ -21,7 +21,10 @@ async function sameOrigin(one: ReadTransaction, other: ReadTransaction): Promise
 
 const FIRST = { after: 0, limit: 1 };
 
-/** Whether one has whatever was done in the other: what was done last there was done here too. Nothing of it is ever taken away, only pruned. */
+/**
+ * Whether one has whatever was done in the other: what was done last there was done here too. Nothing of it is ever taken away, only
+ * pruned.
+ */
 async function contains(one: ReadTransaction, other: ReadTransaction): Promise<boolean> {
   return (await hasLastEntry(one, other)) && (await hasLastAccount(one, other)) && (await hasLastDebit(one, other));
 }

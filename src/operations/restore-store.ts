@@ -7,8 +7,8 @@ import { readShippedAudit, type ShippedAudit } from './read-shipped-audit.ts';
 import { lastTrace, relate } from './relate-stores.ts';
 
 /**
- * How what was done after a backup comes into the restored store: the store that is replaced went on from the backup and goes on; the backup is
- * ahead of it; only its closed doors can be told; or nothing can.
+ * How what was done after a backup comes into the restored store: the store that is replaced went on from the backup and goes on; the
+ * backup is ahead of it; only its closed doors can be told; or nothing can.
  */
 export type Carry = 'everything' | 'nothing-new' | 'doors' | 'nothing';
 
@@ -66,7 +66,9 @@ function withoutStore(replaced: Exclude<Replaced, { kind: 'store' }>): { readonl
   return { carry: 'nothing', gap: replaced.kind === 'none' ? 'no-store' : replaced.why };
 }
 
-/** Whether what was done since the backup is neither in the store that is replaced nor in the lines: nobody may find that out afterwards. */
+/**
+ * Whether what was done since the backup is neither in the store that is replaced nor in the lines: nobody may find that out afterwards.
+ */
 export function hasGap({ gap, shipped }: RestorePlan): boolean {
   return gap !== null && (shipped === null || shipped.missing !== null || shipped.unreadable.length > 0);
 }

@@ -13,8 +13,8 @@ const PAGES_PER_STEP = 256;
 const COMPANIONS = ['-wal', '-shm', '-journal'];
 
 /**
- * Copies the database, as it is at one instant, to a new file of mode 0600 that is empty or not there. Others may go on reading and writing.
- * One read transaction around all steps holds the instant still: without it every commit of others would begin the copy anew.
+ * Copies the database, as it is at one instant, to a new file of mode 0600 that is empty or not there. Others may go on reading and
+ * writing. One read transaction around all steps holds the instant still: without it every commit of others would begin the copy anew.
  */
 export async function copyDatabase(db: Sqlite, target: string, watch: Watch, text: string): Promise<void> {
   // SECURITY: SQLite would make the file with the umask's mode, and the copy holds every digest. An empty file it fills.
@@ -55,8 +55,8 @@ export function contentsOf(db: Sqlite): Contents {
   const row = db
     .prepare(
       `SELECT (SELECT count(*) FROM accounts) AS accounts, (SELECT count(*) FROM keys) AS keys, (SELECT count(*) FROM debits) AS debits,
-         (SELECT max(at) FROM (SELECT max(at) AS at FROM audit UNION ALL SELECT at FROM debits WHERE number = (SELECT max(number) FROM debits)))
-         AS newestAt`,
+         (SELECT max(at) FROM (SELECT max(at) AS at FROM audit
+           UNION ALL SELECT at FROM debits WHERE number = (SELECT max(number) FROM debits))) AS newestAt`,
     )
     .get() as Omit<Contents, 'schema'>;
   return { schema: schemaVersion(db), ...row };
@@ -64,8 +64,8 @@ export function contentsOf(db: Sqlite): Contents {
 
 /**
  * Proves a copy that nobody else has open, and leaves it as one file with nothing beside it, on the disk: integrity, constraints, foreign
- * keys, and, where it is said, what it has to hold. `log` is the mode in which it is left: a WAL is what a server wants, none is what can be
- * read from anywhere. Throws `store_damaged`.
+ * keys, and, where it is said, what it has to hold. `log` is the mode in which it is left: a WAL is what a server wants, none is what can
+ * be read from anywhere. Throws `store_damaged`.
  */
 export function proveCopy(
   path: string,

@@ -40,8 +40,8 @@ export function keptPath(path: string, stamp: string): string {
 }
 
 /**
- * Gives the new file the owner and the mode of the one that it replaces. Where there was none it becomes that of the folder's owner, if that
- * is possible: root restores what a service has to open.
+ * Gives the new file the owner and the mode of the one that it replaces. Where there was none it becomes that of the folder's owner, if
+ * that is possible: root restores what a service has to open.
  */
 export function takeOwner(file: string, path: string, replaces: boolean): void {
   const replaced = statSync(path);
@@ -74,8 +74,8 @@ export async function keep(path: string, kept: string, copy: () => Promise<void>
 }
 
 /**
- * Puts the file in the place of the store, which the caller holds alone and has kept, if it is worth keeping. At every instant the place has
- * the old store or the new one, and never a log of the old one beside the new one.
+ * Puts the file in the place of the store, which the caller holds alone and has kept, if it is worth keeping. At every instant the place
+ * has the old store or the new one, and never a log of the old one beside the new one.
  */
 export function exchange(file: string, path: string, kept: string): void {
   // Whoever holds the store alone has undone what the journal told of; it is of no use, and must not outlive the file.
@@ -93,8 +93,8 @@ export function exchange(file: string, path: string, kept: string): void {
 }
 
 /**
- * Makes an empty file where no store is, so that the place can be held like any other: who makes a store there now waits for its lock, and is
- * refused when another file has the name by then. False when somebody was faster.
+ * Makes an empty file where no store is, so that the place can be held like any other: who makes a store there now waits for its lock, and
+ * is refused when another file has the name by then. False when somebody was faster.
  */
 export function claim(path: string, kept: string): boolean {
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
@@ -117,8 +117,8 @@ function clearPlace(path: string, kept: string): void {
 }
 
 /**
- * Takes away what restores that were killed have left. Only while the store is held alone: then no other restore is at work. A replaced store
- * that is still in its place has two names, under which SQLite would take it for two.
+ * Takes away what restores that were killed have left. Only while the store is held alone: then no other restore is at work. A replaced
+ * store that is still in its place has two names, under which SQLite would take it for two.
  */
 export function clearLeftovers(path: string): void {
   const folder = dirname(path);

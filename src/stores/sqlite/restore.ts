@@ -22,9 +22,9 @@ export interface SqliteRestoreOptions {
 }
 
 /**
- * Opens a backup that has proved sound, and looks at what stands in its place. Throws `not_found` without a backup, `store_older`, `store_newer`,
- * `store_foreign` or `store_damaged` for one that cannot be put there; `store_foreign` or `store_older` for what stands there, and `conflict`
- * while any other process has that open.
+ * Opens a backup that has proved sound, and looks at what stands in its place. Throws `not_found` without a backup, `store_older`,
+ * `store_newer`, `store_foreign` or `store_damaged` for one that cannot be put there; `store_foreign` or `store_older` for what stands
+ * there, and `conflict` while any other process has that open.
  */
 export function openSqliteRestore(options: SqliteRestoreOptions): Restoring {
   const path = realPath(options.path);
