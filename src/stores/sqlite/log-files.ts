@@ -3,6 +3,7 @@ import { openSync, readSync } from 'node:fs';
 const WAL_HEADER = 32;
 const FRAME_HEADER = 24;
 const INDEX_VERSION = 3_007_000;
+const ATTEMPTS = 5;
 /** More frames than that are not compared; a log that long is told of by its size. */
 const MOST_FRAMES = 100_000;
 /** Of more pages than that, some are compared, spread over all. */
@@ -17,6 +18,8 @@ interface Frames {
   /** The number of pages that the store has. */
   readonly pages: number;
   readonly salts: string;
+  /** As the processes say that have it open; else as the log itself says. */
+  readonly shared: boolean;
 }
 
 /** How far the pages of the log agree with those of the file. */
@@ -39,15 +42,20 @@ export function compareLog(path: string): LogComparison | null {
   const [store, log] = [openIf(path), openIf(`${path}-wal`)];
   if (store === null || log === null) return null;
   const index = openIf(`${path}-shm`);
-  for (let attempt = 0; attempt < 5; attempt += 1) {
+  let found: LogComparison | null = null;
+  for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
     const before = framesOf(log, index);
     if (before === null) return null;
     const compared = compare(store, log, before);
     const after = framesOf(log, index);
     // A log that began anew meanwhile has overwritten what was to be compared.
-    if (compared !== null && after?.salts === before.salts) return compared;
+    if (compared === null || after === null || after.salts !== before.salts || after.shared !== before.shared) continue;
+    if (!findAgain(log, compared, before.last, after)) continue;
+    if (compared.counts.absent === 0) return compared.counts;
+    // A page that is read while it is written may be half of each: what is absent is so every time.
+    found = compared.counts;
   }
-  return null;
+  return found;
 }
 
 function openIf(path: string): number | null {
@@ -79,7 +87,7 @@ function sharedFrames(index: number, size: number, salts: string): Frames | null
   const little = shared.readUInt32LE(0) === INDEX_VERSION;
   const at = (offset: number): number => (little ? shared.readUInt32LE(offset) : shared.readUInt32BE(offset));
   if (at(0) !== INDEX_VERSION || shared.toString('hex', 32, 40) !== salts) return null;
-  return { size, salts, last: at(16), pages: at(20), written: Math.min(at(16), at(96)) };
+  return { size, salts, shared: true, last: at(16), pages: at(20), written: Math.min(at(16), at(96)) };
 }
 
 /** The frames of the log's present round, through the last commit. */
@@ -90,14 +98,20 @@ function loggedFrames(log: number, size: number, salts: string): Frames | null {
     if (header?.toString('hex', 8, 16) !== salts) break;
     if (header.readUInt32BE(4) > 0) [last, pages] = [frame, header.readUInt32BE(4)];
   }
-  return last === 0 ? null : { size, salts, last, pages, written: 0 };
+  return last === 0 ? null : { size, salts, shared: false, last, pages, written: 0 };
 }
 
 function frameHeader(log: number, frame: number, size: number): Buffer | null {
   return bytes(log, WAL_HEADER + (frame - 1) * (FRAME_HEADER + size), FRAME_HEADER);
 }
 
-function compare(store: number, log: number, { size, last, written, pages, salts }: Frames): LogComparison | null {
+interface Compared {
+  readonly counts: { written: number; absent: number; logged: number; present: number };
+  /** What the file has of pages that are in none of the frames that could be. */
+  readonly doubtful: Map<number, Buffer | null>;
+}
+
+function compare(store: number, log: number, { size, last, written, pages, salts }: Frames): Compared | null {
   if (last === 0 || last > MOST_FRAMES) return null;
   const frames = new Map<number, number[]>();
   for (let frame = 1; frame <= last; frame += 1) {
@@ -108,22 +122,43 @@ function compare(store: number, log: number, { size, last, written, pages, salts
     if (known === undefined) frames.set(page, [frame]);
     else known.push(frame);
   }
-  const counts = { written: 0, absent: 0, logged: 0, present: 0 };
+  const compared: Compared = { counts: { written: 0, absent: 0, logged: 0, present: 0 }, doubtful: new Map() };
+  const { counts, doubtful } = compared;
   const stride = Math.ceil(frames.size / MOST_COMPARED);
   for (const [index, [page, own]] of [...frames].entries()) {
     if (page > pages || index % stride !== 0) continue;
     const content = bytes(store, (page - 1) * size, size);
     // The last frame that was written for certain, or one after it, which may be on its way.
     const certain = own.findLastIndex((frame) => frame <= written);
-    const has = (frame: number): boolean => content !== null && bytes(log, offsetOf(frame, size), size)?.equals(content) === true;
-    const found = own.slice(Math.max(0, certain)).some(has);
+    const found = own.slice(Math.max(0, certain)).some((frame) => hasContent(log, frame, content));
     counts.logged += 1;
     counts.present += found ? 1 : 0;
     if (certain === -1) continue;
     counts.written += 1;
     counts.absent += found ? 0 : 1;
+    if (!found) doubtful.set(page, content);
   }
-  return counts;
+  return compared;
+}
+
+/** Looks for what was doubtful among the frames that came while it was compared, and were written at once. False where that fails. */
+function findAgain(log: number, { counts, doubtful }: Compared, last: number, { size, salts, last: newest }: Frames): boolean {
+  if (doubtful.size === 0) return true;
+  for (let frame = last + 1; frame <= newest; frame += 1) {
+    const header = frameHeader(log, frame, size);
+    if (header?.toString('hex', 8, 16) !== salts) return false;
+    const page = header.readUInt32BE(0);
+    const content = doubtful.get(page);
+    if (content === undefined || !hasContent(log, frame, content)) continue;
+    doubtful.delete(page);
+    counts.absent -= 1;
+    counts.present += 1;
+  }
+  return true;
+}
+
+function hasContent(log: number, frame: number, content: Buffer | null): boolean {
+  return content !== null && bytes(log, offsetOf(frame, content.length), content.length)?.equals(content) === true;
 }
 
 function offsetOf(frame: number, size: number): number {
