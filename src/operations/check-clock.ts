@@ -8,8 +8,7 @@ const TOLERANCE_MS = MS_PER_SECOND;
 /** A reset that is older than that was forgotten: it should run once a day. */
 export const LATE_RESET_MS = 36 * MS_PER_HOUR;
 
-const SET_THE_CLOCK =
-  'Compare the clock of this host with another: timedatectl. Balances are safe: no day is granted twice.';
+const SET_THE_CLOCK = 'Compare the clock of this host with another: timedatectl. Balances are safe: no day is granted twice.';
 
 /** What the store holds that was written by a later clock than this one. Warnings, since the books hold all the same. */
 export async function checkClock(tx: ReadTransaction, now: Instant, days: readonly UtcDay[]): Promise<readonly Finding[]> {
