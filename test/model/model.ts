@@ -109,8 +109,6 @@ export function statusAt(key: ModelKey, now: Instant): 'active' | 'disabled' | '
 /** Everything that the contract speaks of, and the questions about it that have one answer. */
 export class Model {
   now: Instant;
-  /** The day on which the store was made. */
-  readonly firstDay: UtcDay;
   /** Every day up to this one is closed. */
   closedThrough: UtcDay;
   readonly services: ModelService[] = [];
@@ -129,7 +127,6 @@ export class Model {
 
   constructor(now: Instant) {
     this.now = now;
-    this.firstDay = dayAt(now);
     this.closedThrough = dayAt(now) - 1;
   }
 

@@ -112,10 +112,8 @@ test('the store tells hours of those keys only, in their order', async () => {
       const refs = await Promise.all([one, other].map(async ({ key }) => (await tx.keys.byId(key.id))?.ref ?? 0));
       return tx.usage.ofKeysByHour(refs, from, until);
     });
-  const [refOne = 0, refOther = 0] = await store.read(async (tx) => [
-    (await tx.keys.byId(one.key.id))?.ref ?? 0,
-    (await tx.keys.byId(other.key.id))?.ref ?? 0,
-  ]);
+  const refOf = (id: string) => store.read(async (tx) => (await tx.keys.byId(id))?.ref ?? 0);
+  const [refOne, refOther] = [await refOf(one.key.id), await refOf(other.key.id)];
   expect(await read(hour - 1, hour)).toEqual([
     { keyRef: refOne, hour: hour - 1, requests: 1, denied: 0 },
     { keyRef: refOne, hour, requests: 2, denied: 3 },

@@ -111,6 +111,18 @@ describe.each(STORE_KINDS)('closing a day on $name', (kind) => {
     ]);
   });
 
+  test('a day before the store was made counts as closed: what a clock that steps back spends on it is in its sums', async () => {
+    const [one, two] = await spendingKeys(2);
+    if (one === undefined || two === undefined) throw new RangeError('two accounts');
+    opened.clock.now = NOON - MS_PER_DAY;
+    for (const { key } of [one, two, two]) await settleOne(opened.store, requestBy(key));
+    expect(await closedDay(TODAY - 1)).toMatchObject({ closedAt: NOON, accounts: 2, granted: 200_000, spent: 300 });
+    opened.clock.now = NOON;
+    await settleOne(opened.store, requestBy(one.key));
+    expect(await closedDay(TODAY)).toBeUndefined();
+    expect(await closedDay(TODAY - 2)).toBeUndefined();
+  });
+
   test('idle accounts with adjustments are found, by day, until their books are opened', async () => {
     const account = await addAccount(opened.store, 'acme');
     const adjust = (day: UtcDay, amount: number) =>

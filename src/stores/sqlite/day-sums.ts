@@ -23,6 +23,12 @@ const ALL_COUNTED = '9007199254740991';
 
 /** What a change of stored books adds to the sums that they are counted in: of a closed day, or of one that is being closed. */
 export function correctSums(sql: Sql, day: UtcDay, accountRef: Ref, before: Balance | null, after: Balance): void {
+  // The days before the store was made count as closed, though nobody closed them: a clock that steps back can spend on them all the same.
+  sql.run(
+    `INSERT OR IGNORE INTO closed_days SELECT ?, (SELECT min(applied_at) FROM schema_versions), 0, 0, 0, 0, ${ALL_COUNTED}
+     FROM state WHERE closed_through >= ?`,
+    ...[day, day],
+  );
   sql.run(
     `UPDATE closed_days SET accounts = accounts + ?, granted = granted + ?, adjusted = adjusted + ?, spent = spent + ?
      WHERE day = ? AND counted_through >= ?`,
