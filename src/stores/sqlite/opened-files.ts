@@ -1,4 +1,4 @@
-import { statSync } from 'node:fs';
+import { realpathSync, renameSync, statSync } from 'node:fs';
 import { KeyctlError } from '../../domain/error.ts';
 
 /**
@@ -8,6 +8,8 @@ import { KeyctlError } from '../../domain/error.ts';
 export class OpenedFiles {
   readonly #path: string;
   readonly #store: string | null;
+  /** Beside the file that a link leads to. */
+  readonly #logPath: string;
   /** A connection that only reads may have none. */
   readonly #log: string | null;
 
@@ -15,16 +17,28 @@ export class OpenedFiles {
   constructor(path: string) {
     this.#path = path;
     this.#store = identityOf(path);
-    this.#log = identityOf(`${path}-wal`);
+    this.#logPath = `${this.#store === null ? path : realpathSync(path)}-wal`;
+    this.#log = identityOf(this.#logPath);
   }
 
   /** Throws `failed` when other files stand there by now, or none. The connection stays: closing it is what may save its log. */
   check(): void {
-    const log = this.#log === null ? null : identityOf(`${this.#path}-wal`);
+    const log = this.#log === null ? null : identityOf(this.#logPath);
     if (identityOf(this.#path) === this.#store && log === this.#log) return;
     throw new KeyctlError('failed', `The files of the store at ${this.#path} were removed or replaced while it was open.`, {
       hint: 'Stop every keyctl, look at what stands at that path, and start again.',
     });
+  }
+
+  /**
+   * To be called when the connection is closed. Where another store has been put in the place of the one that was open, its log is still
+   * beside the path, since SQLite leaves it to the file that it belongs to; whoever opened the new one would lay it over that. It is kept
+   * under a name of its own.
+   */
+  leave(): void {
+    const store = identityOf(this.#path);
+    if (this.#log === null || store === null || store === this.#store || identityOf(this.#logPath) !== this.#log) return;
+    renameSync(this.#logPath, `${this.#logPath}.of-replaced-${this.#log.replace(' ', '-')}`);
   }
 }
 

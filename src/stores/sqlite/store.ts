@@ -164,6 +164,7 @@ class SqliteStore implements Store {
   async close(): Promise<void> {
     await this.#turn;
     this.#connection?.db.close();
+    this.#connection?.files.leave();
     this.#connection = null;
   }
 
