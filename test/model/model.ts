@@ -111,6 +111,9 @@ export class Model {
   now: Instant;
   /** Every day up to this one is closed. */
   closedThrough: UtcDay;
+  readonly madeAt: Instant;
+  /** When a reset closed a day. */
+  readonly closedAt = new Map<UtcDay, Instant>();
   readonly services: ModelService[] = [];
   readonly tiers: ModelTier[] = [];
   readonly accounts: ModelAccount[] = [];
@@ -128,6 +131,7 @@ export class Model {
   constructor(now: Instant) {
     this.now = now;
     this.closedThrough = dayAt(now) - 1;
+    this.madeAt = now;
   }
 
   get today(): UtcDay {

@@ -2,6 +2,7 @@ import { sum, type Model } from './model.ts';
 
 const DAY_MS = 86_400_000;
 const TRUSTED_SILENCE_MS = 48 * 3_600_000;
+const MOST_CLOSED_LATELY = 3;
 
 /** What a reset tells, but for how much it pruned. */
 export interface ModelReset {
@@ -28,8 +29,8 @@ export function reset(model: Model, prunes: boolean, keeping: Keeping): ModelRes
   openAdjusted(model, Math.min(today - keeping.books, closedThrough + 1));
   const closed = Array.from({ length: Math.max(0, today - 1 - closedThrough) }, (_, index) => closedThrough + 1 + index);
   model.closedThrough = Math.max(closedThrough, today - 1);
-  const newest = model.debits.filter(({ pruned }) => !pruned).at(-1);
-  if (prunes || newest === undefined || now - newest.at <= TRUSTED_SILENCE_MS) prune(model, keeping);
+  for (const day of closed) model.closedAt.set(day, now);
+  if (prunes || trusted(model)) prune(model, keeping);
   const onDay = (day: number) => model.accountsOn(day).map((account) => model.books(account, day));
   return {
     ...{ day: today, alreadyDone: closedThrough >= today - 1, accounts: model.accounts.length, daysClosed: closed.length },
@@ -37,6 +38,21 @@ export function reset(model: Model, prunes: boolean, keeping: Keeping): ModelRes
     creditsExpired: sum(closed.flatMap(onDay).map(({ granted, adjusted, spent }) => granted + adjusted - spent)),
     tierChangesApplied: sum(closed.map((day) => changesOn(model, day + 1))),
   };
+}
+
+/** Whether the clock is believed: not when it is long past the newest debit, nor when it has lately closed more days than pass in that time. */
+function trusted(model: Model): boolean {
+  const { now } = model;
+  const debits = model.debits.filter(({ pruned }) => !pruned);
+  const newest = debits.at(-1);
+  if (newest !== undefined && now - newest.at > TRUSTED_SILENCE_MS) return false;
+  // The days of before the store was made count as closed from then on, as soon as somebody spends on one.
+  const before = new Set(
+    model.accounts.flatMap(({ opened }) => [...opened.keys()].filter((day) => day < Math.floor(model.madeAt / DAY_MS))),
+  );
+  const closedAt = new Map([...model.closedAt, ...[...before].map((day) => [day, model.madeAt] as const)]);
+  const lately = [...closedAt].filter(([, at]) => at > now - TRUSTED_SILENCE_MS && at <= now).map(([day]) => day);
+  return lately.length <= MOST_CLOSED_LATELY || debits.every(({ at }) => at >= (Math.min(...lately) + 1) * DAY_MS);
 }
 
 /** What was given or taken for a past day belongs to its sums, spent on or not. */
