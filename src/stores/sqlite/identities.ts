@@ -1,6 +1,7 @@
 import type { Account, Ref, TierFrom, VerifiedKey } from '../../domain/entities.ts';
 import type { Instant, UtcDay } from '../../domain/utc-day.ts';
 import { VISIBLE_KEYS } from './hidden.ts';
+import { list } from './keys.ts';
 import type { Sql } from './sql.ts';
 
 /** Whose an API key is: what a verification has to know of the key and of its account. */
@@ -23,8 +24,6 @@ type Columns = [
   ...[accountRef: Ref, accountId: string, account: string, externalId: string | null, accountSince: Instant, suspendedAt: Instant | null],
   ...[fromDay: UtcDay, tier: string],
 ];
-
-const NONE: readonly string[] = [];
 
 /** Finds keys by the digest of their secret. What thousands of them have in common they share in memory. */
 export class Identities {
@@ -99,8 +98,4 @@ function remembered<Value>(known: Map<string, Value>, key: string, make: () => V
     if (known.size < MOST_DIFFERENT) known.set(key, value);
   }
   return value;
-}
-
-function list(text: string): readonly string[] {
-  return text === '[]' ? NONE : (JSON.parse(text) as string[]);
 }

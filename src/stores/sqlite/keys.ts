@@ -43,7 +43,8 @@ function toKey(columns: KeyColumns): Key {
 
 const NONE: readonly string[] = [];
 
-function list(text: string): readonly string[] {
+/** A column that holds a list of texts as JSON; the empty ones are all one. */
+export function list(text: string): readonly string[] {
   return text === '[]' ? NONE : (JSON.parse(text) as string[]);
 }
 
