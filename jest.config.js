@@ -7,6 +7,8 @@ export default {
   // swc only strips the types; `npm run types` checks them. An .swcrc of the host must not change what is tested.
   transform: { '\\.ts$': ['@swc/jest', { swcrc: false, jsc: { parser: { syntax: 'typescript' }, target: 'es2022' } }] },
   // Many tests start real processes, so a slow machine gets time; no test waits for it to pass.
+  globalSetup: '<rootDir>/test/postgres/setup.js',
+  globalTeardown: '<rootDir>/test/postgres/teardown.js',
   testTimeout: 30_000,
   maxWorkers: 2,
 };
