@@ -74,6 +74,8 @@ export interface KeyRows {
   liveByName(name: string, accountRef: Ref | null): Promise<readonly Key[]>;
   /** Live keys whose id begins so, at most `limit`. */
   liveByIdPrefix(prefix: string, limit: number): Promise<readonly Key[]>;
+  /** Live keys whose name begins so, in one account or in all, by name (in the order of its bytes), at most `limit`. */
+  liveByNamePrefix(prefix: string, accountRef: Ref | null, limit: number): Promise<readonly Key[]>;
   /** Oldest first. */
   page(filter: KeyFilter, page: Page): Promise<readonly Key[]>;
   count(filter: KeyFilter): Promise<number>;
@@ -100,6 +102,8 @@ export interface AccountRows {
   byId(id: string): Promise<Account | null>;
   byName(name: string): Promise<Account | null>;
   byExternalId(externalId: string): Promise<Account | null>;
+  /** Those whose name begins so, by name (in the order of its bytes), at most `limit`. */
+  byNamePrefix(prefix: string, limit: number): Promise<readonly Account[]>;
   /** Oldest first. */
   page(filter: AccountFilter, page: Page): Promise<readonly Account[]>;
   count(filter: AccountFilter): Promise<number>;

@@ -2,7 +2,7 @@ import type { Account, Ref, TierFrom } from '../../domain/entities.ts';
 import type { AccountFilter, AccountWrites, Page } from '../../domain/store.ts';
 import { startOfDay, type Instant, type UtcDay } from '../../domain/utc-day.ts';
 import { besideHidden, VISIBLE_ACCOUNTS } from './hidden.ts';
-import { assignments, Conditions, type Sql } from './sql.ts';
+import { assignments, Conditions, LAST_CHARACTER, type Sql } from './sql.ts';
 
 const COLUMNS = 'ref, id, name, external_id AS externalId, created_at AS createdAt, suspended_at AS suspendedAt';
 /** The tier of a day: the latest entry of the account's history that is not after it. Takes the day as its parameter. */
@@ -43,6 +43,14 @@ export class SqliteAccounts implements AccountWrites {
 
   async byExternalId(externalId: string): Promise<Account | null> {
     return this.#one('external_id = ?', externalId);
+  }
+
+  async byNamePrefix(prefix: string, limit: number): Promise<readonly Account[]> {
+    const rows = this.#sql.all<AccountRow>(
+      `SELECT ${COLUMNS} FROM accounts WHERE name >= ? AND name < ? AND ${VISIBLE_ACCOUNTS} ORDER BY name LIMIT ?`,
+      ...[prefix, `${prefix}${LAST_CHARACTER}`, limit],
+    );
+    return rows.map((row) => withTiers(this.#sql, row));
   }
 
   async page(filter: AccountFilter, page: Page): Promise<readonly Account[]> {

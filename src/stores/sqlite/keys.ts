@@ -3,7 +3,7 @@ import type { KeyFilter, KeyPatch, KeyWrites, NewKey, Page } from '../../domain/
 import type { Instant } from '../../domain/utc-day.ts';
 import { NOT_ROLLED_UP } from './daily-usage.ts';
 import { besideHidden, VISIBLE_KEYS } from './hidden.ts';
-import { assignments, Conditions, type Sql } from './sql.ts';
+import { assignments, Conditions, LAST_CHARACTER, type Sql } from './sql.ts';
 
 const COLUMNS = `ref, id, account_ref, name, environment, lower(hex(digest)), mask, note, created_at, expires_at, disabled_at,
   disabled_reason, deleted_at, rotated_from, rotated_to, services, allowed_ips, daily_cap, cap_group`;
@@ -86,6 +86,13 @@ export class SqliteKeys implements KeyWrites {
   async liveByIdPrefix(prefix: string, limit: number): Promise<readonly Key[]> {
     // Ids are lower-case ASCII, so everything that begins with the prefix lies below the prefix followed by '{', the character after 'z'.
     return this.#where('id >= ? AND id < ? AND deleted_at IS NULL ORDER BY id LIMIT ?', prefix, `${prefix}{`, limit);
+  }
+
+  async liveByNamePrefix(prefix: string, accountRef: Ref | null, limit: number): Promise<readonly Key[]> {
+    const range = [prefix, `${prefix}${LAST_CHARACTER}`, limit] as const;
+    return accountRef === null
+      ? this.#where('name >= ? AND name < ? AND deleted_at IS NULL ORDER BY name, ref LIMIT ?', ...range)
+      : this.#where('account_ref = ? AND name >= ? AND name < ? AND deleted_at IS NULL ORDER BY name LIMIT ?', accountRef, ...range);
   }
 
   async page(filter: KeyFilter, page: Page): Promise<readonly Key[]> {

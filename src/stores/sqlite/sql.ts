@@ -3,6 +3,9 @@ import type { Sqlite, Statement } from './database.ts';
 type Value = string | number | null | Buffer;
 type Row = Record<string, string | number | null | Buffer>;
 
+/** No name holds it and none sorts after it: what begins with a prefix lies below the prefix with this at its end. */
+export const LAST_CHARACTER = '\u{10ffff}';
+
 /** Prepared statements, kept by their text, so that one written in a loop is compiled once. */
 export class Sql {
   readonly db: Sqlite;
