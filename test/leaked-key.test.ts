@@ -1,10 +1,8 @@
-import { spawn } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { get } from 'node:http';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { BINARY, type Outcome } from './harness.ts';
-import { page, section } from './markdown.ts';
+import { FollowedPage } from './followed-page.ts';
 import { Installation, type Customer } from './system/installation.ts';
 import { eventually, type Running } from './system/running.ts';
 
@@ -12,29 +10,20 @@ import { eventually, type Running } from './system/running.ts';
 
 /** Each way starts some forty processes, on a machine that may be busy. */
 const LONG_MS = 120_000;
-const PAGE = page('docs/leaked-key.md');
-
-function blocks(heading: string): readonly string[] {
-  return [...section(PAGE, heading).matchAll(/^```sh\n(.*?)^```/gms)].map(([, block = '']) => block);
-}
 
 let home: Installation;
+let page: FollowedPage;
 let server: Running;
 let port: number;
 let key: Customer;
 let folder: string;
-/** What the page has a shell remember from one block to the next. */
-let remembered: string;
 
 beforeEach(async () => {
   home = new Installation();
-  const bin = join(home.folder, 'bin');
-  folder = join(home.folder, 'work');
-  for (const path of [bin, folder]) mkdirSync(path);
-  writeFileSync(join(bin, 'keyctl'), `#!/bin/sh\nexec '${process.execPath}' '${BINARY}' "$@"\n`);
-  chmodSync(join(bin, 'keyctl'), 0o755);
-  remembered = '';
+  page = new FollowedPage('docs/leaked-key.md', home);
+  folder = page.folder;
   key = await home.customer('acme', { credits: 10_000 });
+  page.secrets.push(key.secret);
   ({ process: server, port } = await home.serve(['--request-id-header', 'X-Request-Id']));
 });
 
@@ -42,37 +31,6 @@ afterEach(async () => {
   await server.stop();
   home.remove();
 });
-
-function shell(script: string, stdin: string): Promise<Outcome> {
-  return new Promise((resolve, reject) => {
-    const env = { PATH: `${home.folder}/bin:${process.env['PATH'] ?? ''}`, HOME: home.folder, KEYCTL_DB: home.db };
-    const child = spawn('/bin/sh', ['-e', '-c', script], { env, cwd: folder, stdio: 'pipe' });
-    let [stdout, stderr] = ['', ''];
-    child.stdout.on('data', (chunk) => (stdout += String(chunk)));
-    child.stderr.on('data', (chunk) => (stderr += String(chunk)));
-    child.on('error', reject);
-    child.on('close', (code) => {
-      resolve({ code, stdout, stderr });
-    });
-    child.stdin.end(stdin);
-  });
-}
-
-/** Runs the blocks under a heading; what they print. */
-async function follow(heading: string, stdin = ''): Promise<string> {
-  const found = blocks(heading);
-  expect(found.length).toBeGreaterThan(0);
-  let printed = '';
-  for (const block of found) {
-    const { code, stdout, stderr } = await shell(`${remembered}\n${block}`, stdin);
-    expect({ block, code, stderr: code === 0 ? '' : stderr }).toEqual({ block, code: 0, stderr: '' });
-    if (/^[A-Z]+=/.test(block)) remembered += block;
-    // SECURITY: nothing that the page has anybody do shows the secret again.
-    expect(stdout + stderr).not.toContain(key.secret);
-    printed += stdout;
-  }
-  return printed;
-}
 
 /** A request that comes through the proxy, which gives it an id. */
 function request(secret: string, id: string): Promise<string> {
@@ -91,9 +49,9 @@ async function found(): Promise<void> {
     join(folder, 'access.log'),
     '198.51.100.7 first-0001\n203.0.113.9 thief-0002\n203.0.113.9 thief-0003\n192.0.2.1 other-0004\n',
   );
-  await follow('## Take the secret in hand', `${key.secret}\n`);
+  await page.follow('## Take the secret in hand', `${key.secret}\n`);
   expect(statSync(join(folder, 'leaked.key')).mode & 0o777).toBe(0o600);
-  const whose = await follow('## Whose is it');
+  const whose = await page.follow('## Whose is it');
   expect(whose).toContain(`acme/main`);
   expect(whose).toContain(key.keyId);
   expect(whose).toMatch(/Today: +3 requests, 300 credits/);
@@ -103,21 +61,21 @@ async function found(): Promise<void> {
 async function therefrom(ended: 'key.rotate' | 'key.disable'): Promise<void> {
   expect(await request(key.secret, 'thief-0005')).toBe('api_key_disabled');
   await eventually(async () => {
-    const [made, denied] = [await follow('## Make sure'), `127.0.0.1\tthief-0005`];
+    const [made, denied] = [await page.follow('## Make sure'), `127.0.0.1\tthief-0005`];
     expect(made).toContain('api_key_disabled');
     expect(made).toContain('exit 5');
     expect(made).toContain(denied);
   });
-  const used = await follow('## Who used it, since when');
+  const used = await page.follow('## Who used it, since when');
   expect(used).toMatch(/^2\d{3}-\d\d-\d\d\t3\t300\t/m);
   expect(used).toMatch(/^deb_\w+\t.*\tthief-0003\t/m);
   expect(used).toContain('203.0.113.9 thief-0002\n203.0.113.9 thief-0003');
   expect(used).not.toContain('other-0004');
   expect(used).toContain('127.0.0.1\tthief-0005');
   expect(used).toContain(ended);
-  await follow('## Give back what was spent');
+  await page.follow('## Give back what was spent');
   expect(await home.run(['account', 'view', 'acme', '--json'])).toContain('"spent":0,"remaining":10000');
-  await follow('## Afterwards');
+  await page.follow('## Afterwards');
   const rule = readFileSync(join(folder, 'gitleaks.toml'), 'utf8');
   const [, pattern = ''] = /^regex = '''(.*)'''$/m.exec(rule) ?? [];
   expect(`const key = "${key.secret}";`).toMatch(new RegExp(pattern));
@@ -130,7 +88,7 @@ describe('a leaked key, by the page', () => {
     'the customer gets another: the old one is dead with the command, the new one passes',
     async () => {
       await found();
-      await follow('### The customer gets another');
+      await page.follow('### The customer gets another');
       const fresh = readFileSync(join(folder, 'new.key'), 'utf8').trim();
       expect(await request(fresh, 'first-0006')).toBe('ok');
       await home.run([
@@ -148,7 +106,7 @@ describe('a leaked key, by the page', () => {
     'nobody gets another',
     async () => {
       await found();
-      await follow('### Nobody gets another');
+      await page.follow('### Nobody gets another');
       await therefrom('key.disable');
     },
     LONG_MS,
@@ -158,16 +116,16 @@ describe('a leaked key, by the page', () => {
     'the customer needs an hour: until then it passes from the customer’s addresses alone',
     async () => {
       await found();
-      const [narrowed = '', ended = '', more] = blocks('### The customer needs an hour');
+      const [narrowed = '', ended = '', more] = page.blocks('### The customer needs an hour');
       expect(more).toBeUndefined();
-      const { code, stdout } = await shell(remembered + narrowed, '');
+      const { code, stdout } = await page.run(narrowed);
       expect(code).toBe(0);
       expect(stdout).toMatch(/^key_\w+\tacme\tmain~1\t.*\t3$/m);
       expect(stdout).toMatch(/In its grace: until .*; still 3 requests in the last hour, 3 in 24 hours/);
       expect(await request(key.secret, 'thief-0005')).toBe('ip_not_allowed');
-      const from = (ip: string) => shell(`keyctl verify --ip ${ip} < leaked.key`, '');
+      const from = (ip: string) => page.run(`keyctl verify --ip ${ip} < leaked.key`);
       expect([(await from('198.51.100.7')).code, (await from('203.0.113.9')).code]).toEqual([0, 5]);
-      expect((await shell(remembered + ended, '')).code).toBe(0);
+      expect((await page.run(ended)).code).toBe(0);
       await therefrom('key.disable');
     },
     LONG_MS,
@@ -184,6 +142,5 @@ test('every block of the page stands under a heading that is followed', () => {
     'Give back what was spent',
     'Afterwards',
   ];
-  const all = [...PAGE.matchAll(/^```/gm)].length / 2;
-  expect(followed.flatMap((heading) => blocks(`## ${heading}`))).toHaveLength(all);
+  page.expectFollowed(followed.map((heading) => `## ${heading}`));
 });
