@@ -5,6 +5,7 @@ import { formatInstant, parseMonth, startOfDay, type Instant } from '../domain/u
 import { reportUsage, USAGE_FIELDS, usageJson, type UsageReport } from '../operations/report-usage.ts';
 import type { Denied, UsageRow } from '../operations/usage-rows.ts';
 import type { WantedPeriod } from '../operations/usage-period.ts';
+import { forecastText } from '../terminal/forecast-text.ts';
 import { showListing, type Column } from '../terminal/listing.ts';
 import { duration, grouped } from '../terminal/style.ts';
 import { flag, option, type Call, type CommandModule } from './call.ts';
@@ -76,7 +77,7 @@ function readBucket(text: string | undefined): UsageBucket | undefined {
 /** Rows for a pipe; for a person also the total, and, where one account is meant, what it has left. */
 async function showReport(call: Call, report: UsageReport): Promise<void> {
   const { out } = call;
-  const { rows, total, credits, from, to } = report;
+  const { rows, total, credits, forecast, from, to } = report;
   await showListing(out, {
     rows,
     json: () => ({}),
@@ -92,6 +93,7 @@ async function showReport(call: Call, report: UsageReport): Promise<void> {
       (denied === '' ? '' : `; denied: ${denied}`),
   );
   if (credits !== null) out.data(creditsText(credits, call.context.clock()));
+  if (credits !== null && forecast !== null) out.data(forecastText(forecast, credits, call.context.clock()));
 }
 
 function creditsText(credits: Balance, now: Instant): string {

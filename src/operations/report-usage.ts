@@ -1,11 +1,13 @@
 import type { Balance } from '../domain/credits.ts';
 import type { Account, Key } from '../domain/entities.ts';
+import type { Forecast } from '../domain/forecast.ts';
 import { settingDuration } from '../domain/settings.ts';
 import type { ReadTransaction, Store } from '../domain/store.ts';
 import { dayOf, formatInstant, hourOf, MS_PER_HOUR, type Instant } from '../domain/utc-day.ts';
 import { balanceOn } from './balance-on.ts';
 import { balanceJson } from './describe-accounts.ts';
 import { findAccount } from './find-account.ts';
+import { forecastCredits, forecastJson } from './forecast-credits.ts';
 import { findKey, type KeyReference } from './find-key.ts';
 import { checkServiceEver } from './service-ever.ts';
 import { rowsOf, totalOf, type UsageRow, type UsageTotal } from './usage-rows.ts';
@@ -23,14 +25,17 @@ export interface UsageReport extends UsagePeriod {
   readonly total: UsageTotal;
   /** The books of today of the one account that is meant, or null. */
   readonly credits: Balance | null;
+  /** When these will be spent at this pace. */
+  readonly forecast: Forecast | null;
 }
 
-export const USAGE_FIELDS = ['from', 'to', 'by', 'rows', 'total', 'credits'] as const;
+export const USAGE_FIELDS = ['from', 'to', 'by', 'rows', 'total', 'credits', 'forecast'] as const;
 
-export function usageJson({ from, to, by, rows, total, credits }: UsageReport): Record<string, unknown> {
+export function usageJson({ from, to, by, rows, total, credits, forecast }: UsageReport): Record<string, unknown> {
   return {
     ...{ from: formatInstant(from), to: formatInstant(to), by, rows, total },
     credits: credits === null ? null : balanceJson(credits),
+    forecast: forecast === null ? null : forecastJson(forecast),
   };
 }
 
@@ -52,11 +57,13 @@ export function reportUsage(store: Store, wanted: ReportUsage): Promise<UsageRep
       ...(wanted.service === undefined ? {} : { service: wanted.service }),
     });
     const billed = account ?? (await onlyAccount(tx));
+    const credits = billed === null ? null : await balanceOn(tx, billed, dayOf(now));
     return {
       ...period,
       rows: await rowsOf(tx, sums, period, account, now),
       total: totalOf(sums),
-      credits: billed === null ? null : await balanceOn(tx, billed, dayOf(now)),
+      credits,
+      forecast: billed === null || credits === null ? null : await forecastOf(tx, billed, credits, now),
     };
   });
 }
@@ -64,6 +71,10 @@ export function reportUsage(store: Store, wanted: ReportUsage): Promise<UsageRep
 async function accountMeant(tx: ReadTransaction, wanted: ReportUsage, key: Key | null): Promise<Account | null> {
   if (key !== null) return tx.accounts.byRef(key.accountRef);
   return wanted.account === undefined ? null : findAccount(tx, wanted.account);
+}
+
+async function forecastOf(tx: ReadTransaction, { ref }: Account, balance: Balance, now: Instant): Promise<Forecast | null> {
+  return (await forecastCredits(tx, [{ accountRef: ref, balance }], now)).get(ref) ?? null;
 }
 
 /** Whose balance is meant when nobody is named. */

@@ -30,7 +30,7 @@ describe('keyctl usage', () => {
   test('--json has the contract’s fields, and --fields chooses among them', async () => {
     const { stdout } = await usage('--json', '--since', '2026-11-22T12:00:00Z');
     const report = JSON.parse(stdout) as Record<string, unknown>;
-    expect(Object.keys(report)).toEqual(['from', 'to', 'by', 'rows', 'total', 'credits']);
+    expect(Object.keys(report)).toEqual(['from', 'to', 'by', 'rows', 'total', 'credits', 'forecast']);
     expect(report).toMatchObject({ by: 'hour', total: { requests: 0, credits: 0, denied: {} }, credits: { remaining: 100_000 } });
     expect(JSON.parse((await usage('--fields', 'by,total')).stdout)).toEqual({
       by: 'hour',
@@ -38,7 +38,7 @@ describe('keyctl usage', () => {
     });
     const unknown = await usage('--fields', 'nonsense');
     expect(unknown).toMatchObject({ code: 2, stdout: '' });
-    expect(unknown.stderr).toContain('from, to, by, rows, total, credits');
+    expect(unknown.stderr).toContain('from, to, by, rows, total, credits, forecast');
   });
 
   test('an invoice is a month of accounts in CSV, from the daily usage', async () => {

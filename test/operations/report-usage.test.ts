@@ -181,6 +181,7 @@ describe('usage', () => {
       credits: {
         ...{ day: '2026-11-22', granted: 100_000, adjusted: 0, spent: 100, remaining: 99_900, resetsAt: '2026-11-23T00:00:00.000Z' },
       },
+      forecast: { state: 'lasts', exhaustedAt: null, spentByReset: 605, basis: 'pace', days: 0 },
     });
   });
 
