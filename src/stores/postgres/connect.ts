@@ -1,0 +1,109 @@
+import { readFileSync } from 'node:fs';
+import type { ConnectionOptions } from 'node:tls';
+import type pg from 'pg';
+import { KeyctlError } from '../../domain/error.ts';
+import type { Address, Host } from './address.ts';
+import { Connection } from './connection.ts';
+import { codeOf, translateError } from './errors.ts';
+import { passwordFor } from './password.ts';
+import { SCHEMA } from './schema.ts';
+
+export interface ConnectOptions {
+  readonly address: Address;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Writes are refused. */
+  readonly readOnly: boolean;
+  /** How long a lock is waited for. */
+  readonly busyTimeoutMs: number;
+}
+
+/** A host that does not answer within this is passed over. */
+const CONNECT_MS = 2_000;
+const KEEPALIVE_MS = 10_000;
+/** Whoever waits this short for a lock has callers who do not wait long for anything. */
+const IMPATIENT_MS = 1_000;
+/** An answer that has not come after so many times the wait for a lock is not waited for any more. */
+const TIMES_BUSY = { impatient: 10, patient: 60 };
+
+/**
+ * Connects to the first of the hosts that takes writes; also for reading, since only the primary's books are of this moment. Throws what
+ * the last one failed with when there is none.
+ */
+export async function connect(options: ConnectOptions): Promise<Connection> {
+  const { address } = options;
+  let failure: unknown = null;
+  for (const host of address.hosts) {
+    try {
+      return await connectTo(host, options);
+    } catch (error) {
+      failure = telling(failure, translateError(address.shown, error));
+      if (failure instanceof KeyctlError && failure.code !== 'store_busy') throw failure;
+    }
+  }
+  throw failure;
+}
+
+/** A standby says less about what is wrong than the server that should be the primary and cannot be reached. */
+function telling(before: unknown, next: unknown): unknown {
+  const standby = next instanceof KeyctlError && codeOf(next.cause) === '25006';
+  return standby && before !== null ? before : next;
+}
+
+async function connectTo(host: Host, options: ConnectOptions): Promise<Connection> {
+  const { address, env, busyTimeoutMs } = options;
+  const times = busyTimeoutMs < IMPATIENT_MS ? TIMES_BUSY.impatient : TIMES_BUSY.patient;
+  const connection = await Connection.open(
+    {
+      ...host,
+      user: address.user,
+      database: address.database,
+      password: () => passwordFor(address, host, env) ?? '',
+      ssl: tlsOptions(address),
+      application_name: address.applicationName,
+      connectionTimeoutMillis: CONNECT_MS,
+      keepAlive: true,
+      keepAliveInitialDelayMillis: KEEPALIVE_MS,
+    } satisfies pg.ClientConfig,
+    busyTimeoutMs * times,
+  );
+  try {
+    await prepare(connection, options);
+    return connection;
+  } catch (error) {
+    connection.cut();
+    throw error;
+  }
+}
+
+/** Asks the server what it is, and sets what the statements of this session rely on. */
+async function prepare(connection: Connection, { readOnly, busyTimeoutMs }: ConnectOptions): Promise<void> {
+  const [asked] = await connection.together(() => [
+    connection.ask("SELECT pg_is_in_recovery() OR current_setting('transaction_read_only')::boolean, current_setting('synchronous_commit')", []),
+    connection.ask(`SET search_path = ${SCHEMA}, pg_temp`, []),
+    connection.ask(`SET lock_timeout = ${String(busyTimeoutMs)}`, []),
+    connection.ask('SET jit = off', []),
+    connection.ask('SET idle_in_transaction_session_timeout = 0', []),
+    connection.ask('SET statement_timeout = 0', []),
+    connection.ask("SET bytea_output = 'hex'", []),
+    connection.ask(`SET SESSION CHARACTERISTICS AS TRANSACTION ${readOnly ? 'READ ONLY' : 'READ WRITE'}`, []),
+  ]);
+  const [standby, synchronous] = asked?.rows[0] ?? [];
+  if (standby !== false) throw Object.assign(new Error('The server takes no writes.'), { code: '25006' });
+  // An acknowledged debit survives: what is weaker than the primary's own disk is not good enough; what is stronger is left as it is.
+  if (synchronous === 'off' || synchronous === 'local') await connection.ask('SET synchronous_commit = on', []);
+}
+
+function tlsOptions({ tls, rootCertificate }: Address): ConnectionOptions | false {
+  if (tls === 'disable') return false;
+  const ca = rootCertificate === null || rootCertificate === 'system' ? {} : { ca: readCertificates(rootCertificate) };
+  if (tls === 'require') return { rejectUnauthorized: false };
+  return { ...ca, rejectUnauthorized: true, ...(tls === 'verify-ca' ? { checkServerIdentity: () => undefined } : {}) };
+}
+
+function readCertificates(file: string): Buffer {
+  try {
+    return readFileSync(file);
+  } catch (error) {
+    throw new KeyctlError('usage', 'The file of certificates cannot be read.', { hint: 'Check sslrootcert in the URL of the store.', cause: error });
+  }
+}

@@ -1,0 +1,188 @@
+import type { Socket } from 'node:net';
+import pg from 'pg';
+import { codeOf, NO_TLS } from './errors.ts';
+
+/** What a statement is given; PostgreSQL takes their types from where they stand. */
+export type Values = readonly unknown[];
+
+export interface Answer {
+  /** The names of the columns. */
+  readonly names: readonly string[];
+  readonly rows: readonly (readonly unknown[])[];
+  /** How many rows a statement changed. */
+  readonly changed: number;
+  /** `SELECT`, `COMMIT`, `ROLLBACK` … */
+  readonly command: string;
+}
+
+/** What a server answers that has no TLS. */
+const TLS_REFUSED = 'N'.charCodeAt(0);
+
+const BIGINT = 20;
+const NUMERIC = 1700;
+const BIGINTS = 1016;
+const NUMERICS = 1231;
+
+/** SECURITY: a number that a double cannot hold would be another number; it is refused instead. */
+function toNumber(text: string): number {
+  const number = Number(text);
+  if (Number.isInteger(number) && !Number.isSafeInteger(number)) throw new RangeError('a number that is too large came from the store');
+  return number;
+}
+
+const parsers = new Map<number, (text: string) => unknown>([
+  [BIGINT, toNumber],
+  [NUMERIC, toNumber],
+  [BIGINTS, (text) => (text === '{}' ? [] : text.slice(1, -1).split(',').map(toNumber))],
+  [NUMERICS, (text) => (text === '{}' ? [] : text.slice(1, -1).split(',').map(toNumber))],
+]);
+
+const types = {
+  getTypeParser: (oid: number, format?: 'text' | 'binary') =>
+    (format === 'binary' ? undefined : parsers.get(oid)) ?? pg.types.getTypeParser(oid, format),
+};
+
+/**
+ * One connection to a server. Statements that are sent together cost one way there and back, and are answered in their order. When no
+ * answer comes for so long that nobody waits for it, the connection is cut: a server that is paused, or gone without a word, is found out.
+ */
+export class Connection {
+  readonly #client: pg.Client;
+  readonly #socket: Socket;
+  readonly #answerWithinMs: number;
+  #watch: NodeJS.Timeout | null = null;
+  #asked = 0;
+  #failure: Error | null = null;
+  #warned = false;
+
+  private constructor(client: pg.Client, answerWithinMs: number) {
+    this.#client = client;
+    this.#answerWithinMs = answerWithinMs;
+    this.#socket = socketOf(client);
+    client.on('error', (error) => {
+      this.#failure ??= error;
+    });
+    client.on('end', () => {
+      this.#failure ??= lost();
+      this.#stopWatch();
+    });
+    client.on('notice', (notice) => {
+      if (notice.severity === 'WARNING') this.#warned = true;
+    });
+  }
+
+  /** Throws what the driver, the system or the server says; `connectTimeoutMs` is for the whole of it. */
+  static async open(config: pg.ClientConfig, answerWithinMs: number): Promise<Connection> {
+    const client = new pg.Client({ ...config, types: types as pg.CustomTypesConfig, pipeline: true });
+    // What happens to a connection that nobody has yet is told by the promise.
+    client.on('error', () => undefined);
+    let refused = false;
+    if (config.ssl !== false) {
+      socketOf(client).once('data', (first) => {
+        refused = first[0] === TLS_REFUSED;
+      });
+    }
+    try {
+      await client.connect();
+    } catch (error) {
+      socketOf(client).destroy();
+      if (codeOf(error) !== '') throw error;
+      // The driver has no codes of its own: it was refused, or nothing came in time, or the server hung up.
+      throw Object.assign(new Error('No connection was made.', { cause: error }), { code: refused ? NO_TLS : 'ETIMEDOUT' });
+    }
+    return new Connection(client, answerWithinMs);
+  }
+
+  /** Why it cannot be used any more; null while it can. */
+  get failure(): Error | null {
+    return this.#failure;
+  }
+
+  /** Sends a statement and returns its answer. With a name it is prepared once for the connection, under its text. */
+  async ask(text: string, values: Values, name?: string): Promise<Answer> {
+    if (this.#failure !== null) throw this.#failure;
+    this.#asked += 1;
+    this.#startWatch();
+    try {
+      const query = { text, values: values as unknown[], rowMode: 'array' as const, ...(name === undefined ? {} : { name }) };
+      const { fields, rows, rowCount, command } = await this.#client.query<unknown[]>(query);
+      return { names: fields.map((field) => field.name), rows, changed: rowCount ?? 0, command };
+    } finally {
+      this.#asked -= 1;
+      if (this.#asked === 0) this.#stopWatch();
+      else this.#watch?.refresh();
+    }
+  }
+
+  /**
+   * Sends several statements in one piece and waits for all of their answers; throws the first failure among them, of which the others
+   * are consequences.
+   */
+  async together(send: () => Promise<Answer>[]): Promise<Answer[]> {
+    this.#socket.cork();
+    let asked: Promise<Answer>[];
+    try {
+      asked = send();
+    } finally {
+      this.#socket.uncork();
+    }
+    const outcomes = await Promise.allSettled(asked);
+    return outcomes.map((outcome) => {
+      if (outcome.status === 'rejected') throw outcome.reason;
+      return outcome.value;
+    });
+  }
+
+  /** Runs several statements that are given no values, one after the other, in one transaction of their own if they are in none. */
+  async script(text: string): Promise<void> {
+    if (this.#failure !== null) throw this.#failure;
+    await this.#client.query(text);
+  }
+
+  /** Whether the server has warned since this was last asked. */
+  takeWarning(): boolean {
+    const warned = this.#warned;
+    this.#warned = false;
+    return warned;
+  }
+
+  /** Says goodbye; whatever was asked is answered first. */
+  async close(): Promise<void> {
+    if (this.#failure !== null) {
+      this.cut();
+      return;
+    }
+    this.#failure = lost();
+    this.#startWatch();
+    await this.#client.end();
+  }
+
+  /** Ends it at once, without a word. */
+  cut(): void {
+    this.#failure ??= lost();
+    this.#stopWatch();
+    this.#socket.destroy();
+  }
+
+  #startWatch(): void {
+    if (this.#answerWithinMs === 0 || this.#watch !== null) return;
+    this.#watch = setTimeout(() => {
+      this.cut();
+    }, this.#answerWithinMs);
+  }
+
+  #stopWatch(): void {
+    if (this.#watch !== null) clearTimeout(this.#watch);
+    this.#watch = null;
+  }
+}
+
+/** It is another one once TLS is on. */
+function socketOf(client: pg.Client): Socket {
+  return (client as unknown as { connection: { stream: Socket } }).connection.stream;
+}
+
+/** As the system would say it of a connection that the other side has ended. */
+function lost(): Error {
+  return Object.assign(new Error('The connection has ended.'), { code: 'ECONNRESET' });
+}

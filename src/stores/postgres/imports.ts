@@ -1,0 +1,4 @@
+import type { ImportWrites } from '../../domain/imports.ts';
+import { notYet } from './not-yet.ts';
+
+export const PostgresImports = notYet<ImportWrites>();

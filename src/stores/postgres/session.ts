@@ -1,0 +1,150 @@
+import type { DebitNumber } from '../../domain/debit.ts';
+import type { Request } from '../../domain/decide.ts';
+import { KeyctlError } from '../../domain/error.ts';
+import type { Preview } from '../../domain/settle.ts';
+import type { WriteTransaction } from '../../domain/store.ts';
+import type { Instant } from '../../domain/utc-day.ts';
+import type { Verdict } from '../../domain/verdict.ts';
+import type { Answer, Connection } from './connection.ts';
+import { codeOf } from './errors.ts';
+import { BESIDE_LOCK, BOOKS_LOCK } from './locks.ts';
+import { PostgresSettling } from './settle.ts';
+import { Sql } from './sql.ts';
+import { Horizon, HorizonWanted, PostgresTransaction } from './transaction.ts';
+import { checkStillUsable } from './usable.ts';
+
+/**
+ * `reading` sees one snapshot; `writing` is alone; `beside` writes what no settle reads, together with those who settle. A snapshot of
+ * READ COMMITTED is taken by each statement, so that whatever comes after a lock sees what was committed before it was had.
+ */
+export type TransactionKind = 'reading' | 'writing' | 'beside';
+
+const BEGIN: Record<TransactionKind, readonly string[]> = {
+  reading: ['BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY'],
+  writing: ['BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE', `SELECT pg_advisory_xact_lock(${BOOKS_LOCK})`],
+  beside: [
+    'BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE',
+    `SELECT pg_advisory_xact_lock(${BESIDE_LOCK})`,
+    `SELECT pg_advisory_xact_lock_shared(${BOOKS_LOCK})`,
+  ],
+};
+
+const NOW = 'SELECT coalesce($1::bigint, clock_ms()), (SELECT max(usable_since) FROM schema_versions)';
+
+export function openSession(connection: Connection, place: string, clock: (() => Instant) | null): Session {
+  return new Session(connection, place, clock);
+}
+
+/** What is done over one connection, from its transactions' beginnings to their ends. */
+export class Session {
+  readonly #connection: Connection;
+  readonly #place: string;
+  readonly #clock: (() => Instant) | null;
+  readonly #horizon = new Horizon();
+  readonly #transaction: PostgresTransaction;
+  readonly #settling: PostgresSettling;
+  #committing = false;
+
+  constructor(connection: Connection, place: string, clock: (() => Instant) | null) {
+    this.#connection = connection;
+    this.#place = place;
+    this.#clock = clock;
+    const sql = new Sql(connection);
+    this.#transaction = new PostgresTransaction(sql, this.#horizon);
+    this.#settling = new PostgresSettling(sql);
+  }
+
+  /** The connection is of no use any more. */
+  get lost(): boolean {
+    return this.#connection.failure !== null;
+  }
+
+  /** The last transaction's end was asked for, and nobody knows whether it came. */
+  get mayHaveCommitted(): boolean {
+    return this.#committing;
+  }
+
+  async transact<Result>(
+    kind: TransactionKind,
+    horizon: DebitNumber | null,
+    act: (tx: WriteTransaction, now: Instant) => Promise<Result>,
+  ): Promise<Result> {
+    this.#committing = false;
+    try {
+      const now = await this.#begin(kind);
+      this.#horizon.begin(kind === 'writing' ? await this.#lastNumber() : horizon);
+      const result = await act(this.#transaction, now);
+      await this.#commit();
+      return result;
+    } catch (error) {
+      await this.#abandon(error);
+      throw error;
+    }
+  }
+
+  async #begin(kind: TransactionKind): Promise<Instant> {
+    const connection = this.#connection;
+    const given = this.#clock === null ? null : this.#clock();
+    const answers = await connection.together(() => [
+      ...BEGIN[kind].map((text) => connection.ask(text, [])),
+      connection.ask(NOW, [given], 'now'),
+    ]);
+    const [now, usableSince] = answers.at(-1)?.rows[0] ?? [];
+    checkStillUsable(this.#place, Number(usableSince));
+    return Number(now);
+  }
+
+  async settle(_requests: readonly Request[]): Promise<readonly Verdict[]> {
+    return this.#settling.settle(_requests);
+  }
+
+  async preview(requests: readonly Request[], at?: Instant): Promise<readonly Preview[]> {
+    return this.transact('reading', null, (_, now) => this.#settling.preview(requests, at ?? now));
+  }
+
+  /** Through which number every debit is there or never will be; waits for those who are settling. */
+  async settledThrough(): Promise<DebitNumber> {
+    return numberIn(await this.#connection.ask('SELECT settled_through()', []));
+  }
+
+  /** Where nobody settles, that is the last number that was given. */
+  async #lastNumber(): Promise<DebitNumber> {
+    return numberIn(await this.#connection.ask('SELECT last_value FROM debit_numbers', []));
+  }
+
+  async #commit(): Promise<void> {
+    this.#connection.takeWarning();
+    this.#committing = true;
+    const { command } = await this.#connection.ask('COMMIT', []);
+    this.#committing = false;
+    // A transaction in which a statement failed is rolled back by COMMIT; a commit that a standby has not confirmed only warns.
+    if (command !== 'COMMIT' || this.#connection.takeWarning()) throw unknownOutcome(this.#place);
+  }
+
+  /** Leaves nothing open, or the connection. */
+  async #abandon(error: unknown): Promise<void> {
+    // A server that takes no writes any more is none to stay with.
+    if (codeOf(error) === '25006' && !(error instanceof HorizonWanted)) this.#connection.cut();
+    if (this.lost) return;
+    try {
+      await this.#connection.ask('ROLLBACK', []);
+    } catch {
+      // The failure that led here is the one to tell.
+      this.#connection.cut();
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#connection.close();
+  }
+}
+
+function numberIn({ rows }: Answer): number {
+  return Number(rows[0]?.[0] ?? 0);
+}
+
+function unknownOutcome(place: string): KeyctlError {
+  return new KeyctlError('store_busy', `Whether ${place} has kept the last change is unknown.`, {
+    hint: 'Look before you try again; a retry with the same request id is charged once.',
+  });
+}

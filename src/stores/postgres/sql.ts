@@ -1,0 +1,105 @@
+import type { Connection, Values } from './connection.ts';
+
+type Value = string | number | boolean | null | Buffer | readonly number[] | readonly string[] | readonly (number | null)[];
+type Row = Record<string, unknown>;
+
+/**
+ * Statements of one connection. Values are written as `?`; the columns of a row come back under their names in camel case, so that
+ * `account_ref` is read as `accountRef`. Whole numbers come as numbers, also sums, which PostgreSQL makes wider.
+ */
+export class Sql {
+  readonly connection: Connection;
+  readonly #texts = new Map<string, string>();
+
+  constructor(connection: Connection) {
+    this.connection = connection;
+  }
+
+  #numbered(text: string): string {
+    let numbered = this.#texts.get(text);
+    if (numbered === undefined) {
+      let place = 0;
+      numbered = text.replaceAll('?', () => `$${String((place += 1))}`);
+      this.#texts.set(text, numbered);
+    }
+    return numbered;
+  }
+
+  /** The caller names the row's shape, which is that of its SELECT. */
+  async get<Shape = Row>(text: string, ...values: Value[]): Promise<Shape | undefined> {
+    const [row] = await this.all<Shape>(text, ...values);
+    return row;
+  }
+
+  async all<Shape = Row>(text: string, ...values: Value[]): Promise<Shape[]> {
+    const { names, rows } = await this.connection.ask(this.#numbered(text), values as Values);
+    const keys = names.map(camelCase);
+    return rows.map((row) => Object.fromEntries(keys.map((key, place) => [key, row[place]])) as Shape);
+  }
+
+  /** Returns how many rows changed. */
+  async run(text: string, ...values: Value[]): Promise<number> {
+    return (await this.connection.ask(this.#numbered(text), values as Values)).changed;
+  }
+
+  /** The single number that a SELECT (or a RETURNING) answers as `n`, or in its one column; 0 for none. */
+  async number(text: string, ...values: Value[]): Promise<number> {
+    const { rows } = await this.connection.ask(this.#numbered(text), values as Values);
+    return (rows[0]?.[0] as number | null | undefined) ?? 0;
+  }
+
+  /**
+   * Runs an act in a part of the transaction that can be taken back by itself. In PostgreSQL a statement that fails ends the whole
+   * transaction; whoever expects a failure, such as a name that is taken, has to put a savepoint before it.
+   */
+  async attempt<Result>(act: () => Promise<Result>): Promise<Result> {
+    await this.connection.ask('SAVEPOINT attempt', []);
+    try {
+      const result = await act();
+      await this.connection.ask('RELEASE SAVEPOINT attempt', []);
+      return result;
+    } catch (error) {
+      await this.connection.ask('ROLLBACK TO SAVEPOINT attempt', []);
+      throw error;
+    }
+  }
+}
+
+const CAMEL = new Map<string, string>();
+
+function camelCase(column: string): string {
+  let name = CAMEL.get(column);
+  if (name === undefined) {
+    name = column.replaceAll(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
+    CAMEL.set(column, name);
+  }
+  return name;
+}
+
+/** WHERE clauses with their values, joined by AND. */
+export class Conditions {
+  readonly #clauses: string[] = [];
+  readonly values: Value[] = [];
+
+  add(clause: string, ...values: Value[]): this {
+    this.#clauses.push(clause);
+    this.values.push(...values);
+    return this;
+  }
+
+  get text(): string {
+    return this.#clauses.length === 0 ? '' : `WHERE ${this.#clauses.join(' AND ')}`;
+  }
+
+  /** The same as further conditions behind an existing WHERE. */
+  get more(): string {
+    return this.#clauses.map((clause) => ` AND ${clause}`).join('');
+  }
+}
+
+/** `a = ?, b = ?` for the columns of a patch that are given. */
+export function assignments(columns: Readonly<Record<string, Value | undefined>>): { text: string; values: Value[] } | null {
+  const given = Object.entries(columns).filter((entry): entry is [string, Value] => entry[1] !== undefined);
+  if (given.length === 0) return null;
+  return { text: given.map(([column]) => `${column} = ?`).join(', '), values: given.map(([, value]) => value) };
+}

@@ -1,0 +1,87 @@
+import type { DebitNumber } from '../../domain/debit.ts';
+import type { Pruned, PruneLimits, WriteTransaction } from '../../domain/store.ts';
+import { PostgresAccounts } from './accounts.ts';
+import { PostgresArchive } from './archive.ts';
+import { PostgresAudit } from './audit.ts';
+import { PostgresCatalogue } from './catalogue.ts';
+import { PostgresConfig } from './config.ts';
+import { PostgresCredits } from './credits.ts';
+import { PostgresDebits } from './debits.ts';
+import { PostgresImports } from './imports.ts';
+import { PostgresKeys } from './keys.ts';
+import { PostgresProof } from './proof.ts';
+import { countPrunable, prune } from './prune.ts';
+import type { Sql } from './sql.ts';
+import { PostgresStaging } from './staging.ts';
+import { PostgresTiers } from './tiers.ts';
+import { PostgresUsage } from './usage.ts';
+
+/** Thrown to have the transaction begun again, with the horizon known; see `Horizon`. */
+export class HorizonWanted extends Error {
+  constructor() {
+    super('the transaction has to know through which number everything is settled');
+    this.name = 'HorizonWanted';
+  }
+}
+
+/**
+ * Through which number every debit is there or never will be. Debits of other nodes may become visible after later ones; whoever goes
+ * through them in the order of their numbers, once, must not go past what this says. It has to be known before the transaction's snapshot is
+ * taken: asked for the first time in a transaction that did not know, it has that one begun again.
+ */
+export class Horizon {
+  #known: DebitNumber | null = null;
+
+  /** To be called before each transaction. */
+  begin(known: DebitNumber | null): void {
+    this.#known = known;
+  }
+
+  settledThrough(): DebitNumber {
+    if (this.#known === null) throw new HorizonWanted();
+    return this.#known;
+  }
+}
+
+/** The port's parts over one connection. */
+export class PostgresTransaction implements WriteTransaction {
+  readonly keys: WriteTransaction['keys'];
+  readonly accounts: WriteTransaction['accounts'];
+  readonly tiers: WriteTransaction['tiers'];
+  readonly catalogue: WriteTransaction['catalogue'];
+  readonly credits: PostgresCredits;
+  readonly debits: WriteTransaction['debits'];
+  readonly usage: WriteTransaction['usage'];
+  readonly audit: WriteTransaction['audit'];
+  readonly config: WriteTransaction['config'];
+  readonly proof: WriteTransaction['proof'];
+  readonly imports: WriteTransaction['imports'];
+  readonly staging: WriteTransaction['staging'];
+  readonly archive: WriteTransaction['archive'];
+  readonly #sql: Sql;
+
+  constructor(sql: Sql, horizon: Horizon) {
+    this.#sql = sql;
+    this.keys = new PostgresKeys(sql);
+    this.accounts = new PostgresAccounts(sql);
+    this.tiers = new PostgresTiers(sql);
+    this.catalogue = new PostgresCatalogue(sql);
+    this.credits = new PostgresCredits(sql);
+    this.debits = new PostgresDebits(sql, horizon);
+    this.usage = new PostgresUsage(sql, horizon);
+    this.audit = new PostgresAudit(sql);
+    this.config = new PostgresConfig(sql);
+    this.proof = new PostgresProof(sql, this.credits);
+    this.imports = new PostgresImports(sql, this.keys);
+    this.staging = new PostgresStaging();
+    this.archive = new PostgresArchive(sql, this.credits);
+  }
+
+  async prune(limits: PruneLimits, limit: number): Promise<Pruned> {
+    return prune(this.#sql, limits, limit);
+  }
+
+  async countPrunable(limits: PruneLimits): Promise<Pruned> {
+    return countPrunable(this.#sql, limits);
+  }
+}
