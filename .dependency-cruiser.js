@@ -12,7 +12,19 @@ const ROOMS = {
 };
 
 /** The packages whose code `npm run build` puts into dist; a devDependency that only tests need is none of them. */
-const BUNDLED = ['chalk', 'cli-progress', 'cli-table3', 'commander', 'csv-parse', 'env-paths', 'inquirer', 'pino', 'prom-client', 'zod'];
+const BUNDLED = [
+  'chalk',
+  'cli-progress',
+  'cli-table3',
+  'commander',
+  'csv-parse',
+  'env-paths',
+  'inquirer',
+  'pg',
+  'pino',
+  'prom-client',
+  'zod',
+];
 
 const WHY = {
   domain: 'The domain is what keyctl is about: it knows nothing of how it is stored, asked or shown.',
@@ -75,6 +87,13 @@ export default {
       severity: 'error',
       from: { path: '^src/', pathNot: '^src/stores/sqlite/driver\\.ts$' },
       to: { path: 'node_modules/(@types/)?better-sqlite3' },
+    },
+    {
+      name: 'postgres-driver-stays-in-its-store',
+      comment: 'Its errors are translated there, and a command over a file must not load it.',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/stores/postgres/' },
+      to: { path: 'node_modules/(@types/)?pg/' },
     },
     {
       name: 'only-terminal-draws',

@@ -113,7 +113,8 @@ function newCall(globals: Globals, version: string, opened: { close(): Promise<v
     },
     openStore: async (mode: StoreMode, busyTimeoutMs = SHELL_BUSY_TIMEOUT_MS) => {
       const { clock } = context;
-      const { store, created } = await openStore({ location: await storeLocation(), mode, clock, randomBytes, busyTimeoutMs });
+      const { env } = process;
+      const { store, created } = await openStore({ location: await storeLocation(), mode, clock, randomBytes, busyTimeoutMs, env });
       opened.push(store);
       if (created) out.note(`Made a store at ${store.location}`);
       return store;

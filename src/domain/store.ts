@@ -33,6 +33,11 @@ export interface Store {
    * `now` is read after the lock is held. `act` must await nothing but the transaction.
    */
   write<Result>(act: (tx: WriteTransaction, now: Instant) => Promise<Result>): Promise<Result>;
+  /**
+   * The same for what no settle reads: usage is folded, denials are counted. Where the store can, others settle meanwhile. `act` may be
+   * called again when the store had to begin anew, as that of every transaction of a store behind a network.
+   */
+  writeBeside<Result>(act: (tx: WriteTransaction, now: Instant) => Promise<Result>): Promise<Result>;
   /** Decides a batch in one durable transaction; the verdicts come in the order of the requests. */
   settle(requests: readonly Request[]): Promise<readonly Verdict[]>;
   /**

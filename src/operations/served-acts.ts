@@ -28,10 +28,10 @@ export function servedActs(store: Store): ServedActs {
   return {
     settle: (requests) => store.settle(requests),
     refund: (numbers) => refundDebits(store, numbers),
-    addDenials: (denials) => store.write((tx) => tx.usage.addDenials(denials)),
+    addDenials: (denials) => store.writeBeside((tx) => tx.usage.addDenials(denials)),
     fold: async ({ rows, waitedMs }) => {
       const waits = waitedMs === 0 || (await store.read((tx, now) => tx.usage.unfoldedBefore(now - waitedMs)));
-      return waits ? store.write((tx) => tx.usage.foldOn(rows)) : 0;
+      return waits ? store.writeBeside((tx) => tx.usage.foldOn(rows)) : 0;
     },
   };
 }

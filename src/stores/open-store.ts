@@ -13,12 +13,20 @@ export interface OpenOptions {
   readonly clock: () => Instant;
   readonly randomBytes: RandomBytes;
   readonly busyTimeoutMs: number;
+  /** Where a store behind a network finds its password, if not in its URL. */
+  readonly env?: Environment;
 }
+
+type Environment = Readonly<Record<string, string | undefined>>;
 
 /** Opens the store at a location. The driver is loaded only here, so that `--help` costs nothing. */
 export async function openStore(options: OpenOptions): Promise<{ store: Store; created: boolean }> {
-  const { location, ...rest } = options;
-  checkIsFile(location);
+  const { location, env = {}, ...rest } = options;
+  if (isUrl(location)) {
+    const { openPostgresStore } = await import('./postgres/store.ts');
+    // The nodes share the clock of the database: those of their machines may differ.
+    return openPostgresStore({ ...rest, url: location, env, clock: null });
+  }
   const { openSqliteStore } = await import('./sqlite/store.ts');
   return openSqliteStore({ path: location, ...rest });
 }
@@ -78,8 +86,12 @@ export async function inspectStore({ location, ...options }: InspectOptions): Pr
   return inspectSqliteStore({ path: location, ...options });
 }
 
+function isUrl(location: string): boolean {
+  return /^postgres(ql)?:/.test(location);
+}
+
 function checkIsFile(location: string): void {
-  if (!/^postgres(ql)?:/.test(location)) return;
+  if (!isUrl(location)) return;
   throw new KeyctlError('usage', 'This release of keyctl keeps its store in a SQLite file only.', {
     hint: 'Give --db or KEYCTL_DB a path.',
   });

@@ -37,6 +37,7 @@ function failingAtCommit(behind: Store): Store {
         await act(tx, now);
         throw new KeyctlError('store_full', 'The disk is full.');
       }),
+    writeBeside: (act) => behind.writeBeside(act),
     settle: (requests) => behind.settle(requests),
     preview: (requests, at) => behind.preview(requests, at),
     close: () => behind.close(),

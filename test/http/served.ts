@@ -326,6 +326,7 @@ export function replaced(store: Store, methods: Partial<Store>): Store {
     location: store.location,
     read: (act) => store.read(act),
     write: (act) => store.write(act),
+    writeBeside: (act) => store.writeBeside(act),
     settle: (requests) => store.settle(requests),
     preview: (requests, at) => store.preview(requests, at),
     close: () => store.close(),

@@ -78,7 +78,10 @@ async function connectTo(host: Host, options: ConnectOptions): Promise<Connectio
 /** Asks the server what it is, and sets what the statements of this session rely on. */
 async function prepare(connection: Connection, { readOnly, busyTimeoutMs }: ConnectOptions): Promise<void> {
   const [asked] = await connection.together(() => [
-    connection.ask("SELECT pg_is_in_recovery() OR current_setting('transaction_read_only')::boolean, current_setting('synchronous_commit')", []),
+    connection.ask(
+      "SELECT pg_is_in_recovery() OR current_setting('transaction_read_only')::boolean, current_setting('synchronous_commit')",
+      [],
+    ),
     connection.ask(`SET search_path = ${SCHEMA}, pg_temp`, []),
     connection.ask(`SET lock_timeout = ${String(busyTimeoutMs)}`, []),
     connection.ask('SET jit = off', []),
@@ -104,6 +107,9 @@ function readCertificates(file: string): Buffer {
   try {
     return readFileSync(file);
   } catch (error) {
-    throw new KeyctlError('usage', 'The file of certificates cannot be read.', { hint: 'Check sslrootcert in the URL of the store.', cause: error });
+    throw new KeyctlError('usage', 'The file of certificates cannot be read.', {
+      hint: 'Check sslrootcert in the URL of the store.',
+      cause: error,
+    });
   }
 }

@@ -37,10 +37,12 @@ const parsers = new Map<number, (text: string) => unknown>([
   [NUMERICS, (text) => (text === '{}' ? [] : text.slice(1, -1).split(',').map(toNumber))],
 ]);
 
+/** What the driver does with all other types. */
+const others = pg.types as unknown as { getTypeParser(oid: number, format?: string): unknown };
 const types = {
-  getTypeParser: (oid: number, format?: 'text' | 'binary') =>
-    (format === 'binary' ? undefined : parsers.get(oid)) ?? pg.types.getTypeParser(oid, format),
-};
+  getTypeParser: (oid: number, format?: string) =>
+    (format === 'binary' ? undefined : parsers.get(oid)) ?? others.getTypeParser(oid, format),
+} as unknown as pg.CustomTypesConfig;
 
 /**
  * One connection to a server. Statements that are sent together cost one way there and back, and are answered in their order. When no
@@ -73,7 +75,7 @@ export class Connection {
 
   /** Throws what the driver, the system or the server says; `connectTimeoutMs` is for the whole of it. */
   static async open(config: pg.ClientConfig, answerWithinMs: number): Promise<Connection> {
-    const client = new pg.Client({ ...config, types: types as pg.CustomTypesConfig, pipeline: true });
+    const client = new pg.Client({ ...config, types, pipeline: true });
     // What happens to a connection that nobody has yet is told by the promise.
     client.on('error', () => undefined);
     let refused = false;
@@ -107,6 +109,9 @@ export class Connection {
       const query = { text, values: values as unknown[], rowMode: 'array' as const, ...(name === undefined ? {} : { name }) };
       const { fields, rows, rowCount, command } = await this.#client.query<unknown[]>(query);
       return { names: fields.map((field) => field.name), rows, changed: rowCount ?? 0, command };
+    } catch (error) {
+      // Of a connection that has ended the driver tells without a code.
+      throw codeOf(error) === '' && this.failure !== null ? lost(error) : error;
     } finally {
       this.#asked -= 1;
       if (this.#asked === 0) this.#stopWatch();
@@ -155,6 +160,7 @@ export class Connection {
     this.#failure = lost();
     this.#startWatch();
     await this.#client.end();
+    this.#stopWatch();
   }
 
   /** Ends it at once, without a word. */
@@ -183,6 +189,6 @@ function socketOf(client: pg.Client): Socket {
 }
 
 /** As the system would say it of a connection that the other side has ended. */
-function lost(): Error {
-  return Object.assign(new Error('The connection has ended.'), { code: 'ECONNRESET' });
+function lost(cause?: unknown): Error {
+  return Object.assign(new Error('The connection has ended.', { cause }), { code: 'ECONNRESET' });
 }

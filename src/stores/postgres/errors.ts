@@ -16,7 +16,14 @@ export function isConflict(error: unknown): boolean {
 
 /** A row came for which there is no table of its day yet. */
 export function lacksPartition(error: unknown): boolean {
-  return codeOf(error) === '23514' && typeof error === 'object' && error !== null && 'table' in error && error.table === 'debits' && !named(error);
+  return (
+    codeOf(error) === '23514' &&
+    typeof error === 'object' &&
+    error !== null &&
+    'table' in error &&
+    error.table === 'debits' &&
+    !named(error)
+  );
 }
 
 function named(error: object): boolean {

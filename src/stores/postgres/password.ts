@@ -37,7 +37,10 @@ function readPrivate(file: string, named: boolean): string | null {
       if (error instanceof KeyctlError) throw error;
       return null;
     }
-    throw new KeyctlError('usage', 'The file of passwords cannot be read.', { hint: 'Check passfile in the URL, and PGPASSFILE.', cause: error });
+    throw new KeyctlError('usage', 'The file of passwords cannot be read.', {
+      hint: 'Check passfile in the URL, and PGPASSFILE.',
+      cause: error,
+    });
   }
 }
 
@@ -53,15 +56,16 @@ function passwordIn(text: string, { database, user }: Address, { host, port }: H
   return null;
 }
 
-function fieldsOf(line: string): string[] {
-  const fields = [''];
+function fieldsOf(line: string): readonly string[] {
+  const fields: string[] = [];
+  let field = '';
   for (let place = 0; place < line.length; place += 1) {
-    const character = line.charAt(place);
-    if (character === ':' && fields.length < 5) fields.push('');
-    else {
-      if (character === '\\' && place + 1 < line.length) place += 1;
-      fields[fields.length - 1] += line.charAt(place);
-    }
+    const escapes = line.charAt(place) === '\\' && place + 1 < line.length;
+    if (escapes) place += 1;
+    if (line.charAt(place) === ':' && !escapes && fields.length < 4) {
+      fields.push(field);
+      field = '';
+    } else field += line.charAt(place);
   }
-  return fields;
+  return [...fields, field];
 }

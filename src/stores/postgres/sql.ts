@@ -1,4 +1,4 @@
-import type { Connection, Values } from './connection.ts';
+import type { Connection } from './connection.ts';
 
 type Value = string | number | boolean | null | Buffer | readonly number[] | readonly string[] | readonly (number | null)[];
 type Row = Record<string, unknown>;
@@ -32,19 +32,19 @@ export class Sql {
   }
 
   async all<Shape = Row>(text: string, ...values: Value[]): Promise<Shape[]> {
-    const { names, rows } = await this.connection.ask(this.#numbered(text), values as Values);
+    const { names, rows } = await this.connection.ask(this.#numbered(text), values);
     const keys = names.map(camelCase);
     return rows.map((row) => Object.fromEntries(keys.map((key, place) => [key, row[place]])) as Shape);
   }
 
   /** Returns how many rows changed. */
   async run(text: string, ...values: Value[]): Promise<number> {
-    return (await this.connection.ask(this.#numbered(text), values as Values)).changed;
+    return (await this.connection.ask(this.#numbered(text), values)).changed;
   }
 
   /** The single number that a SELECT (or a RETURNING) answers as `n`, or in its one column; 0 for none. */
   async number(text: string, ...values: Value[]): Promise<number> {
-    const { rows } = await this.connection.ask(this.#numbered(text), values as Values);
+    const { rows } = await this.connection.ask(this.#numbered(text), values);
     return (rows[0]?.[0] as number | null | undefined) ?? 0;
   }
 

@@ -5,9 +5,13 @@ import { SCHEMA_VERSION } from './schema.ts';
 export function checkUsable(place: string, version: number, usableSince: number): void {
   checkStillUsable(place, usableSince);
   if (version < SCHEMA_VERSION) {
-    throw new KeyctlError('store_older', `The store at ${place} has schema ${String(version)}; this keyctl needs ${String(SCHEMA_VERSION)}.`, {
-      hint: 'Back the database up, then run: keyctl upgrade --backed-up',
-    });
+    throw new KeyctlError(
+      'store_older',
+      `The store at ${place} has schema ${String(version)}; this keyctl needs ${String(SCHEMA_VERSION)}.`,
+      {
+        hint: 'Back the database up, then run: keyctl upgrade --backed-up',
+      },
+    );
   }
 }
 

@@ -151,6 +151,11 @@ class SqliteStore implements Store {
     return this.#exclusively((connection) => this.#transact(connection, 'writing', act));
   }
 
+  /** There is one writer at a time. */
+  writeBeside<Result>(act: (tx: WriteTransaction, now: Instant) => Promise<Result>): Promise<Result> {
+    return this.write(act);
+  }
+
   settle(requests: readonly Request[]): Promise<readonly Verdict[]> {
     return this.#exclusively(async (connection) => this.#atOnce(connection, 'writing', (now) => connection.settling.settle(requests, now)));
   }
