@@ -14,6 +14,7 @@ import { KeyctlError } from './domain/error.ts';
 import { checkText } from './domain/names.ts';
 import type { Actor } from './domain/store.ts';
 import { backupStore, inspectStore, openRestore, openStore, upgradeStore } from './stores/open-store.ts';
+import { speaksUnicode } from './terminal/glyphs.ts';
 import { Output } from './terminal/output.ts';
 
 // The composition root: the only file that knows the process, its clock and its randomness.
@@ -71,6 +72,7 @@ function newCall(globals: Globals, version: string, opened: { close(): Promise<v
     fields: globals.fields,
     quiet: globals.quiet,
     color: globals.color && process.stdout.isTTY && !process.env['NO_COLOR'] && process.env['TERM'] !== 'dumb',
+    unicode: speaksUnicode(process.env, process.platform),
   });
   const context = newContext(version);
   const storeLocation = (): Promise<string> => locateStore({ flag: globals.db, env: process.env, exists: existsSync, dataDirectory });

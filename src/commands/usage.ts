@@ -5,8 +5,10 @@ import { formatInstant, parseMonth, startOfDay, type Instant } from '../domain/u
 import { reportUsage, USAGE_FIELDS, usageJson, type UsageReport } from '../operations/report-usage.ts';
 import type { Denied, UsageRow } from '../operations/usage-rows.ts';
 import type { WantedPeriod } from '../operations/usage-period.ts';
+import { wrapWords } from '../terminal/fit.ts';
 import { forecastText } from '../terminal/forecast-text.ts';
-import { showListing, type Column } from '../terminal/listing.ts';
+import { glyphs } from '../terminal/glyphs.ts';
+import { showListing, TABLE_ROWS, type Column } from '../terminal/listing.ts';
 import { duration, grouped } from '../terminal/style.ts';
 import { flag, option, type Call, type CommandModule } from './call.ts';
 import { KEY_ARGUMENT, readKeyReference } from './key-argument.ts';
@@ -42,7 +44,8 @@ export const command: CommandModule = {
       throw usageError('--account and --key exclude each other: a key has its account.');
     }
     const store = await call.openStore('read');
-    const report = await reportUsage(store, { ...period, account, key: reference, service: option(options, 'service') });
+    const most = out.isTerminal && !out.json && !csv ? { most: TABLE_ROWS + 1 } : {};
+    const report = await reportUsage(store, { ...period, ...most, account, key: reference, service: option(options, 'service') });
     if (report.hoursGone) out.warn(report.by === 'hour' ? HOURS_GONE : ROUNDED);
     if (out.json) out.show(usageJson(report), () => '', USAGE_FIELDS);
     else if (csv) out.raw(usageCsv(report.rows));
@@ -77,23 +80,39 @@ function readBucket(text: string | undefined): UsageBucket | undefined {
 /** Rows for a pipe; for a person also the total, and, where one account is meant, what it has left. */
 async function showReport(call: Call, report: UsageReport): Promise<void> {
   const { out } = call;
-  const { rows, total, credits, forecast, from, to } = report;
+  const { rows, rowsInAll, total, credits, forecast, from, to } = report;
   await showListing(out, {
     rows,
     json: () => ({}),
     fields: [],
     columns: columnsFor(report),
-    total: () => Promise.resolve(rows.length),
+    total: () => Promise.resolve(rowsInAll),
     empty: 'No traffic in that time.',
   });
   if (!out.isTerminal) return;
+  await showChart(call, report);
   const denied = deniedText(total.denied);
-  out.data(
-    `\n${formatInstant(from)} to ${formatInstant(to)}: ${grouped(total.requests)} ${total.requests === 1 ? 'request' : 'requests'}, ${grouped(total.credits)} credits` +
-      (denied === '' ? '' : `; denied: ${denied}`),
-  );
-  if (credits !== null) out.data(creditsText(credits, call.context.clock()));
-  if (credits !== null && forecast !== null) out.data(forecastText(forecast, credits, call.context.clock()));
+  const sums = `${grouped(total.requests)} ${total.requests === 1 ? 'request' : 'requests'}, ${grouped(total.credits)} credits`;
+  const whole = `${minute(from)} to ${minute(to)} UTC: ${sums}${denied === '' ? '' : `; denied: ${denied}`}`;
+  out.data(`\n${wrapWords(whole, out.columns)}`);
+  if (credits === null) return;
+  out.data(wrapWords(creditsText(credits, call.context.clock()), out.columns));
+  if (forecast !== null) out.data(wrapWords(forecastText(forecast, credits, call.context.clock()), out.columns));
+}
+
+/** `2026-11-22 10:00`, for a person. */
+function minute(at: Instant): string {
+  return formatInstant(at).slice(0, 16).replace('T', ' ');
+}
+
+const CHART_LINES = 8;
+
+/** Under the table, where it is still seen when the table was longer than the screen. */
+async function showChart({ out }: Call, report: UsageReport): Promise<void> {
+  const [{ usageChart }, { painter }] = await Promise.all([import('./usage-chart.ts'), import('../terminal/painter.ts')]);
+  const style = { places: out.columns, height: CHART_LINES, glyphs: glyphs(out.unicode), paint: painter(out.color) };
+  const lines = usageChart(report, style);
+  if (lines.length > 0) out.data(['', ...lines].join('\n'));
 }
 
 function creditsText(credits: Balance, now: Instant): string {

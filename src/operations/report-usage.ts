@@ -2,8 +2,8 @@ import type { Balance } from '../domain/credits.ts';
 import type { Account, Key } from '../domain/entities.ts';
 import type { Forecast } from '../domain/forecast.ts';
 import { settingDuration } from '../domain/settings.ts';
-import type { ReadTransaction, Store } from '../domain/store.ts';
-import { dayOf, formatInstant, hourOf, MS_PER_HOUR, type Instant } from '../domain/utc-day.ts';
+import type { ReadTransaction, Store, UsageSum } from '../domain/store.ts';
+import { dayOf, formatInstant, hourOf, MS_PER_HOUR, type Instant, type UtcDay } from '../domain/utc-day.ts';
 import { balanceOn } from './balance-on.ts';
 import { balanceJson } from './describe-accounts.ts';
 import { findAccount } from './find-account.ts';
@@ -18,15 +18,21 @@ export interface ReportUsage extends WantedPeriod {
   readonly account: string | undefined;
   readonly key: KeyReference | undefined;
   readonly service: string | undefined;
+  /** At most so many accounts or keys, those that spent the most, in that order; without it all, the oldest first. */
+  readonly most?: number;
 }
 
 export interface UsageReport extends UsagePeriod {
   readonly rows: readonly UsageRow[];
+  /** How many rows there would be without `most`. */
+  readonly rowsInAll: number;
   readonly total: UsageTotal;
   /** The books of today of the one account that is meant, or null. */
   readonly credits: Balance | null;
   /** When these will be spent at this pace. */
   readonly forecast: Forecast | null;
+  /** What could be spent on each day of the period, by the one account that is meant or by a key with a cap; for a picture of hours or days. */
+  readonly allowances: ReadonlyMap<UtcDay, number>;
 }
 
 export const USAGE_FIELDS = ['from', 'to', 'by', 'rows', 'total', 'credits', 'forecast'] as const;
@@ -58,14 +64,42 @@ export function reportUsage(store: Store, wanted: ReportUsage): Promise<UsageRep
     });
     const billed = account ?? (await onlyAccount(tx));
     const credits = billed === null ? null : await balanceOn(tx, billed, dayOf(now));
+    const shown = wanted.most !== undefined && (by === 'account' || by === 'key') ? busiest(sums, wanted.most) : sums;
+    const rows = await rowsOf(tx, shown, period, account, now);
     return {
       ...period,
-      rows: await rowsOf(tx, sums, period, account, now),
+      rows,
+      rowsInAll: rows.length + sums.length - shown.length,
       total: totalOf(sums),
       credits,
       forecast: billed === null || credits === null ? null : await forecastOf(tx, billed, credits, now),
+      allowances: billed === null ? new Map() : await allowancesIn(tx, period, billed, key),
     };
   });
+}
+
+/** Naming a hundred thousand keys takes seconds: who sees fifty of them waits for those only. */
+function busiest(sums: readonly UsageSum[], most: number): readonly UsageSum[] {
+  return sums.toSorted((one, other) => other.credits - one.credits || other.requests - one.requests).slice(0, most);
+}
+
+/** Each day is looked up by itself: of years there is no picture that has room for them. */
+const MOST_ALLOWANCES = 100;
+
+async function allowancesIn(
+  tx: ReadTransaction,
+  { from, to, by }: UsagePeriod,
+  account: Account,
+  key: Key | null,
+): Promise<ReadonlyMap<UtcDay, number>> {
+  const allowances = new Map<UtcDay, number>();
+  const [first, last] = [dayOf(from), dayOf(to - 1)];
+  if ((by !== 'hour' && by !== 'day') || last - first >= MOST_ALLOWANCES) return allowances;
+  for (let day = first; day <= last; day += 1) {
+    const { granted, adjusted } = await balanceOn(tx, account, day);
+    allowances.set(day, Math.min(granted + adjusted, key?.dailyCap ?? Infinity));
+  }
+  return allowances;
 }
 
 async function accountMeant(tx: ReadTransaction, wanted: ReportUsage, key: Key | null): Promise<Account | null> {

@@ -19,6 +19,17 @@ export function widthOf(text: string): number {
   return width;
 }
 
+/** Breaks a text between words, so that no line takes more places; a word that does by itself stands alone. */
+export function wrapWords(text: string, places: number): string {
+  const lines: string[] = [];
+  for (const word of text.split(' ')) {
+    const longer = `${lines.at(-1) ?? ''} ${word}`;
+    if (lines.length > 0 && widthOf(longer) <= places) lines[lines.length - 1] = longer;
+    else lines.push(word);
+  }
+  return lines.join('\n');
+}
+
 export interface ColumnWidth {
   readonly width: number;
   /** Text may be cut; a number that is cut would be another number. */

@@ -4,7 +4,7 @@ import { fitColumns, GAP, widthOf } from './fit.ts';
 import type { Output, Shown } from './output.ts';
 
 /** How many rows a table shows on a terminal; a pipe gets them all. */
-const TABLE_ROWS = 50;
+export const TABLE_ROWS = 50;
 
 export interface Column<Row> {
   readonly header: string;

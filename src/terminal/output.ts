@@ -15,6 +15,8 @@ export interface OutputOptions {
   readonly fields: readonly string[] | null;
   readonly quiet: boolean;
   readonly color: boolean;
+  /** Whether pictures may be drawn with more than ASCII. */
+  readonly unicode?: boolean;
 }
 
 /** Any JSON object that a command shows; its fields are what `--fields` chooses from. */
@@ -51,6 +53,10 @@ export class Output {
 
   get color(): boolean {
     return this.#options.color;
+  }
+
+  get unicode(): boolean {
+    return this.#options.unicode ?? false;
   }
 
   /** A terminal that does not know its width says 0. */
