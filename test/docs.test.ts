@@ -1,4 +1,5 @@
 import { readdirSync } from 'node:fs';
+import { join, relative } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { Command } from 'commander';
 import { EXIT, EXIT_CODE_OF_ERROR } from '../src/commands/exit-codes.ts';
@@ -129,7 +130,10 @@ const MARKDOWN = readdirSync(`${ROOT}docs`).filter((name) => name.endsWith('.md'
 const PAGES = ['README.md', 'SECURITY.md', 'CONTRIBUTING.md', 'CHANGELOG.md', ...MARKDOWN.map((name) => `docs/${name}`)];
 
 describe('every command that a document shows', () => {
-  const recipes = readdirSync(`${ROOT}recipes`, { recursive: true, encoding: 'utf8' }).filter((name) => /[^/]+\/[^/]+$/.test(name));
+  const recipes = readdirSync(`${ROOT}recipes`, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => relative(`${ROOT}recipes`, join(entry.parentPath, entry.name)))
+    .filter((name) => name.includes('/'));
   const shown = [
     ...PAGES.flatMap((path) => invocations(page(path)).map((line) => [path, line] as const)),
     ...recipes

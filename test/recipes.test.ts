@@ -42,6 +42,17 @@ describe('recipes/nginx', () => {
     expect(server).toContain('proxy_set_header X-Request-Id $request_id;');
   });
 
+  test('differs for several nodes only in what happens when one gives no answer', () => {
+    const lines = (text: string): readonly string[] =>
+      text.split('\n').filter((line) => !/^ *#/.test(line) && !line.includes('proxy_next_upstream'));
+    const nodes = page('recipes/nginx/keyctl-server-nodes.conf');
+    expect(lines(nodes)).toEqual(lines(server));
+    expect(server.match(/^ +proxy_next_upstream.*$/gm)).toEqual(['    proxy_next_upstream off;']);
+    // An answer of keyctl, whatever its status, must not be asked for again.
+    expect(nodes.match(/^ +proxy_next_upstream .*$/gm)).toEqual(['    proxy_next_upstream error timeout;']);
+    expect(page('recipes/nginx/site-nodes.conf')).toContain('include snippets/keyctl-server-nodes.conf;');
+  });
+
   test('asks once for each location, and never for a whole server', () => {
     expect(location.match(/^auth_request /gm)).toHaveLength(1);
     for (const text of [http, server, page('recipes/nginx/site.conf')]) expect(text).not.toMatch(/^\s*auth_request\s/m);

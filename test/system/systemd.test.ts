@@ -36,14 +36,16 @@ function unitArguments(): readonly string[] {
 }
 
 describe('the units', () => {
-  /** The recipes in a folder, with this checkout in place of an installed `apikeyctl`. */
-  function units(): { folder: string; names: readonly string[] } {
+  /** The recipes in a folder, with this checkout in place of an installed `apikeyctl`; the drop-ins of a node beside their units if it is one. */
+  function units({ node = false } = {}): { folder: string; names: readonly string[] } {
     const folder = join(installation.folder, 'units');
     mkdirSync(folder);
     cpSync(join(ROOT, 'recipes/systemd'), folder, { recursive: true });
     const names = readdirSync(folder);
-    for (const name of names) {
-      const path = join(folder, name);
+    if (node) cpSync(join(ROOT, 'recipes/nodes'), folder, { recursive: true });
+    for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true })) {
+      if (!entry.isFile()) continue;
+      const path = join(entry.parentPath, entry.name);
       writeFileSync(path, readFileSync(path, 'utf8').replace(/^ExecStart=apikeyctl /m, `ExecStart=${process.execPath} ${BINARY} `));
     }
     return { folder, names };
@@ -51,21 +53,45 @@ describe('the units', () => {
 
   const analyze = (cwd: string, ...args: string[]) => promisify(execFile)(programPath('systemd-analyze'), args, { cwd });
 
-  test('are what systemd understands, down to the last directive', async () => {
-    const { folder, names } = units();
+  test.each([false, true])('are what systemd understands, down to the last directive; with the drop-ins of a node: %s', async (node) => {
+    const { folder, names } = units({ node });
     expect(names).toEqual(['keyctl-reset.service', 'keyctl-reset.timer', 'keyctl.service', 'keyctl.socket']);
     const { stdout, stderr } = await analyze(folder, 'verify', '--man=no', ...names);
     // It also reads the units of this host that ours name; what it says of those is not ours.
     expect(`${stdout}${stderr}`.split('\n').filter((line) => line.includes('keyctl'))).toEqual([]);
   });
 
-  test('leave little to whoever breaks in: an exposure of 1.0 of 10 at most', async () => {
-    const { folder } = units();
+  test.each([
+    ['10', false],
+    // The way to the database is what a node has more.
+    ['15', true],
+  ])('leave little to whoever breaks in: an exposure of %s tenths of 10 at most; as a node: %s', async (threshold, node) => {
+    const { folder } = units({ node });
     for (const name of ['keyctl.service', 'keyctl-reset.service']) {
       // It exits 1 above the threshold, which it takes in tenths.
-      const { stdout } = await analyze(folder, 'security', '--offline=true', '--threshold=10', '--no-pager', name);
+      const { stdout } = await analyze(folder, 'security', '--offline=true', `--threshold=${threshold}`, '--no-pager', name);
       expect(stdout).toMatch(/Overall exposure level for \S+: [\d.]+/);
     }
+  });
+});
+
+describe('the units with the drop-ins of a node', () => {
+  const setting = (unit: string, name: string): readonly (string | undefined)[] =>
+    [...page(`recipes/nodes/${unit}`).matchAll(new RegExp(`^${name}=(.*)$`, 'gm'))].map(([, value]) => value);
+
+  test('give way to the database and to the proxies, and to nobody else', () => {
+    for (const unit of ['keyctl.service.d/postgres.conf', 'keyctl-reset.service.d/postgres.conf']) {
+      // IPAddressDeny=any of the unit stays: what is allowed here is all.
+      expect(setting(unit, 'IPAddressDeny')).toEqual([]);
+      expect(setting(unit, 'IPAddressAllow')).toEqual(['10.0.0.0/24']);
+      expect(setting(unit, 'EnvironmentFile')).toEqual(['/etc/keyctl/keyctl.env']);
+    }
+  });
+
+  test('serve with the flag that makes it safe to ask a second node', () => {
+    const [reset, started = ''] = setting('keyctl.service.d/postgres.conf', 'ExecStart');
+    expect(reset).toBe('');
+    for (const flag of ['--nginx', '--request-id-header X-Request-Id', '--allow-peer 10.0.0.0/24']) expect(started).toContain(flag);
   });
 });
 

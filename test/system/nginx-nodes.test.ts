@@ -1,0 +1,128 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { ask } from './http-client.ts';
+import { Installation, type Customer } from './installation.ts';
+import { startNginxBefore } from './nginx.ts';
+import { programPath } from './programs.ts';
+import type { RunningProxy } from './proxy.ts';
+import { eventually, freePort, type Running } from './running.ts';
+import { startUpstream, type Upstream } from './upstream.ts';
+
+// The real nginx with the recipe for several nodes, in front of a real API, and two real nodes that die while requests come.
+
+const FLAGS = ['--nginx', '--request-id-header', 'X-Request-Id', '--trust-proxy', '127.0.0.1/32', '--environment', 'production'];
+const CLIENTS = 12;
+
+let installation: Installation;
+let upstream: Upstream;
+let proxy: RunningProxy;
+let customer: Customer;
+let port: number;
+const nodes: { process: Running; readonly port: number }[] = [];
+
+beforeEach(async () => {
+  programPath('nginx');
+  installation = new Installation();
+  customer = await installation.customer('acme', { credits: 1_000_000_000 });
+  upstream = await startUpstream();
+  for (let node = 0; node < 2; node += 1) nodes.push(await installation.serve(FLAGS));
+  port = await freePort();
+  proxy = await startNginxBefore([nodeAt(0).port, nodeAt(1).port], { folder: installation.folder, port, apiPort: upstream.port });
+});
+
+afterEach(async () => {
+  await proxy.process.stop();
+  for (const { process } of nodes.splice(0)) await process.stop();
+  await upstream.stop();
+  installation.remove();
+});
+
+function nodeAt(place: number): { process: Running; readonly port: number } {
+  const node = nodes[place % 2];
+  if (node === undefined) throw new RangeError('two nodes were started');
+  return node;
+}
+
+/** Clients that ask one request after the other, through nginx, until they are told to stop; how often each status was answered. */
+function load(): { stop: () => Promise<Record<string, number>> } {
+  const heard: Record<string, number> = {};
+  let stopped = false;
+  const one = async (): Promise<void> => {
+    while (!stopped) {
+      const { status } = await ask(port, { headers: { 'X-API-Key': customer.secret } });
+      heard[status] = (heard[status] ?? 0) + 1;
+    }
+  };
+  const all = Promise.all(Array.from({ length: CLIENTS }, one));
+  return {
+    stop: async () => {
+      stopped = true;
+      await all;
+      return heard;
+    },
+  };
+}
+
+/** Starts the node again where it was, and resolves when nginx has found it. */
+async function startAgain(node: { process: Running; readonly port: number }): Promise<void> {
+  node.process = (await installation.serve(FLAGS, node.port)).process;
+  await eventually(async () => {
+    const { body } = await ask(node.port, { path: '/metrics' });
+    expect(body).toMatch(/^keyctl_verdicts_total\{.*code="ok".*\} [1-9]/m);
+  });
+}
+
+/** Every answer was an admission, and every admission is one request that the API got and one debit. */
+async function everybodyWasAnsweredOnce(heard: Record<string, number>): Promise<void> {
+  expect(Object.keys(heard)).toEqual(['200']);
+  const debits = (await installation.debits()).map((debit) => debit['id']);
+  const seen = upstream.received.map(({ headers }) => headers['x-keyctl-debit-id']);
+  expect(debits).toHaveLength(heard['200'] ?? 0);
+  expect([...seen].sort()).toEqual([...debits].sort());
+}
+
+test('a node that dies at any moment costs no request its answer, and nobody is charged twice', async () => {
+  const running = load();
+  for (let round = 0; round < 6; round += 1) {
+    const node = nodeAt(round);
+    // The kill comes at a time of its own, whatever has been answered by then.
+    await wait(40 + 35 * round);
+    node.process.signal('SIGKILL');
+    await node.process.stop();
+    await wait(100);
+    await startAgain(node);
+  }
+  await everybodyWasAnsweredOnce(await running.stop());
+});
+
+test('nor does one that is restarted, one after the other, as for an upgrade', async () => {
+  const running = load();
+  for (const node of [nodeAt(0), nodeAt(1)]) {
+    expect(await node.process.stop()).toBe(0);
+    await startAgain(node);
+  }
+  await everybodyWasAnsweredOnce(await running.stop());
+});
+
+test('one that hangs costs three seconds, and no answer', async () => {
+  const running = load();
+  await wait(100);
+  nodeAt(0).process.signal('SIGSTOP');
+  try {
+    await wait(3_500);
+  } finally {
+    nodeAt(0).process.signal('SIGCONT');
+  }
+  const heard = await running.stop();
+  await everybodyWasAnsweredOnce(heard);
+});
+
+test('where none is left nobody is admitted, and all goes on when one is back', async () => {
+  for (const { process } of nodes) await process.stop();
+  const answer = await ask(port, { headers: { 'X-API-Key': customer.secret } });
+  expect([answer.status, upstream.received.length]).toEqual([503, 0]);
+  nodeAt(0).process = (await installation.serve(FLAGS, nodeAt(0).port)).process;
+  await eventually(async () => {
+    expect((await ask(port, { headers: { 'X-API-Key': customer.secret } })).status).toBe(200);
+  });
+});
