@@ -111,7 +111,7 @@ export class Connection {
       return { names: fields.map((field) => field.name), rows, changed: rowCount ?? 0, command };
     } catch (error) {
       // Of a connection that has ended the driver tells without a code.
-      throw codeOf(error) === '' && this.failure !== null ? lost(error) : error;
+      throw codeOf(error) === '' && this.#hasFailed() ? lost(error) : error;
     } finally {
       this.#asked -= 1;
       if (this.#asked === 0) this.#stopWatch();
@@ -168,6 +168,10 @@ export class Connection {
     this.#failure ??= lost();
     this.#stopWatch();
     this.#socket.destroy();
+  }
+
+  #hasFailed(): boolean {
+    return this.#failure !== null;
   }
 
   #startWatch(): void {
