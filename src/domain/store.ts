@@ -1,3 +1,4 @@
+import type { AlertRows, AlertWrites } from './alerts.ts';
 import type { ArchiveRows, ArchiveWrites } from './archive.ts';
 import type { CreditRows, CreditWrites } from './books.ts';
 import type { Request } from './decide.ts';
@@ -246,6 +247,7 @@ export interface ReadTransaction {
   readonly imports: ImportRows;
   readonly staging: Staging;
   readonly archive: ArchiveRows;
+  readonly alerts: AlertRows;
   /** What pruning by these limits would delete. */
   countPrunable(limits: PruneLimits): Promise<Pruned>;
 }
@@ -261,6 +263,7 @@ export interface WriteTransaction extends ReadTransaction {
   readonly config: ConfigWrites;
   readonly imports: ImportWrites;
   readonly archive: ArchiveWrites;
+  readonly alerts: AlertWrites;
   readonly audit: AuditRows & { append(entry: AuditEntry): Promise<void> };
   /** Deletes at most `limit` rows; the caller goes on until nothing is left. */
   prune(limits: PruneLimits, limit: number): Promise<Pruned>;

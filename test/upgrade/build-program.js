@@ -19,6 +19,8 @@ const root = fileURLToPath(new URL('../../', import.meta.url));
 const BEFORE = [
   { since: 2, path: 'src/stores/sqlite/hidden.ts', now: /`NOT EXISTS \(SELECT 1 FROM imports [^`]*`/, then: "'1'" },
   { since: 2, path: 'src/stores/sqlite/imports.ts', now: /'SELECT EXISTS \(SELECT 1 FROM imports [^']*'/, then: "'SELECT 0 AS n'" },
+  { since: 4, path: 'src/stores/sqlite/alerts.ts', now: /'SELECT url, [^']* FROM webhook'/, then: "'SELECT 1 WHERE 0'" },
+  { since: 4, path: 'src/stores/sqlite/prune.ts', now: /\.\.\.ALERT_RULES,/, then: '' },
 ];
 
 const MIGRATIONS = /^(export const MIGRATIONS: readonly Migration\[\] = )(\[[\s\S]*?^\]);/m;

@@ -1,6 +1,6 @@
 import { firstDebitNumber } from '../../domain/debit.ts';
 import type { Pruned, PruneLimits } from '../../domain/store.ts';
-import { startOfDay } from '../../domain/utc-day.ts';
+import { MS_PER_HOUR, startOfDay } from '../../domain/utc-day.ts';
 import { announceChange, MANY_ACCOUNTS } from './book-changes.ts';
 import type { Sql } from './sql.ts';
 
@@ -12,6 +12,25 @@ interface Rule {
   readonly where: string;
   readonly before: (limits: PruneLimits) => number;
 }
+
+/** What was told of, for as long as what it was about, and messages that are over. */
+const ALERT_RULES: readonly Rule[] = [
+  {
+    kind: 'usage',
+    table: 'told_thresholds',
+    key: 'day, account_ref',
+    where: 'day < ?',
+    before: (limits) => Math.floor(limits.debitsBefore / startOfDay(1)),
+  },
+  { kind: 'usage', table: 'told_expiries', key: 'key_ref', where: 'expires_at < ?', before: (limits) => limits.debitsBefore },
+  {
+    kind: 'usage',
+    table: 'alerts',
+    key: 'number',
+    where: "at < ? AND status <> 'waiting'",
+    before: (limits) => limits.hoursBefore * MS_PER_HOUR,
+  },
+];
 
 const RULES: readonly Rule[] = [
   // Only what usage has already counted; a debit's number is never before its time.
@@ -67,6 +86,7 @@ const RULES: readonly Rule[] = [
     where: 'day < ?',
     before: (limits) => Math.floor(limits.debitsBefore / startOfDay(1)),
   },
+  ...ALERT_RULES,
   // Without an index by day, finding none takes a walk through all hot rows; being the last, it is come to once only.
   { kind: 'usage', table: 'running_days', key: 'account_ref', where: 'day < ?', before: (limits) => limits.daysBefore },
 ];

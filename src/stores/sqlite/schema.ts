@@ -1,3 +1,4 @@
+import { ALERTS } from './alerts-schema.ts';
 import { AUDIT_NUMBERS } from './audit-schema.ts';
 import { IMPORTS } from './imports-schema.ts';
 
@@ -275,6 +276,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { version: 1, usableSince: 1, sql: FIRST + generationTriggers() },
   { version: 2, usableSince: 1, sql: IMPORTS },
   { version: 3, usableSince: 1, sql: AUDIT_NUMBERS },
+  { version: 4, usableSince: 1, sql: ALERTS },
 ];
 
 export const SCHEMA_VERSION: number = MIGRATIONS.at(-1)?.version ?? 0;

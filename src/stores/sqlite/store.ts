@@ -5,6 +5,7 @@ import type { Pruned, PruneLimits, ReadTransaction, Store, WriteTransaction } fr
 import type { Instant } from '../../domain/utc-day.ts';
 import type { Verdict } from '../../domain/verdict.ts';
 import { SqliteAccounts } from './accounts.ts';
+import { SqliteAlerts } from './alerts.ts';
 import { SqliteArchive } from './archive.ts';
 import { SqliteAudit } from './audit.ts';
 import { SqliteCatalogue } from './catalogue.ts';
@@ -71,6 +72,7 @@ class SqliteTransaction implements WriteTransaction {
   readonly imports: SqliteImports;
   readonly staging: SqliteStaging;
   readonly archive: SqliteArchive;
+  readonly alerts: SqliteAlerts;
   readonly #sql: Sql;
   readonly #folding: Folding;
 
@@ -90,6 +92,7 @@ class SqliteTransaction implements WriteTransaction {
     this.imports = new SqliteImports(sql, this.keys);
     this.staging = new SqliteStaging(sql);
     this.archive = new SqliteArchive(sql, this.credits);
+    this.alerts = new SqliteAlerts(sql, folding);
   }
 
   /** After a rollback, which takes back what was remembered in it. */
