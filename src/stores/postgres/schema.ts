@@ -1,3 +1,4 @@
+import { ALERTS } from './alerts-schema.ts';
 import { FUNCTIONS } from './functions.ts';
 import { IMPORTS } from './imports-schema.ts';
 
@@ -273,6 +274,9 @@ const GENERATION = CACHED_TABLES.map(
 ).join('\n');
 
 /** The first that PostgreSQL had; what SQLite's schema gained up to then is in it. */
-export const MIGRATIONS: readonly Migration[] = [{ version: 3, usableSince: 3, sql: FIRST + FUNCTIONS + GENERATION + IMPORTS }];
+export const MIGRATIONS: readonly Migration[] = [
+  { version: 3, usableSince: 3, sql: FIRST + FUNCTIONS + GENERATION + IMPORTS },
+  { version: 4, usableSince: 3, sql: ALERTS },
+];
 
 export const SCHEMA_VERSION: number = MIGRATIONS.at(-1)?.version ?? 0;

@@ -1,6 +1,7 @@
 import type { DebitNumber } from '../../domain/debit.ts';
 import type { Pruned, PruneLimits, WriteTransaction } from '../../domain/store.ts';
 import { PostgresAccounts } from './accounts.ts';
+import { PostgresAlerts } from './alerts.ts';
 import { PostgresArchive } from './archive.ts';
 import { PostgresAudit } from './audit.ts';
 import { PostgresCatalogue } from './catalogue.ts';
@@ -58,6 +59,7 @@ export class PostgresTransaction implements WriteTransaction {
   readonly imports: WriteTransaction['imports'];
   readonly staging: WriteTransaction['staging'];
   readonly archive: WriteTransaction['archive'];
+  readonly alerts: WriteTransaction['alerts'];
   readonly #sql: Sql;
 
   constructor(sql: Sql, horizon: Horizon) {
@@ -75,6 +77,7 @@ export class PostgresTransaction implements WriteTransaction {
     this.imports = new PostgresImports(sql, this.keys);
     this.staging = new PostgresStaging();
     this.archive = new PostgresArchive(sql, this.credits);
+    this.alerts = new PostgresAlerts(sql, this.keys);
   }
 
   async prune(limits: PruneLimits, limit: number): Promise<Pruned> {
