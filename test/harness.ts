@@ -28,21 +28,54 @@ export function temporaryFolder(inside: string = tmpdir()): { path: string; clea
   };
 }
 
-/** A store in a real file of a new folder, with a clock that the test sets. */
-export async function temporaryStore(now: string): Promise<{ store: Store; clock: TestClock; path: string; cleanUp: () => Promise<void> }> {
+/** A store of its own for one test, and the clock that it goes by. */
+export interface TemporaryStore {
+  readonly store: Store;
+  readonly clock: TestClock;
+  /** Where it is. */
+  readonly path: string;
+  /** The same store over another connection, as another process has it; the caller closes it. */
+  readonly reopen: (mode: 'read' | 'write') => Promise<Store>;
+  readonly cleanUp: () => Promise<void>;
+}
+
+type OpenTemporary = (clock: TestClock) => Promise<TemporaryStore>;
+
+/** A store in a real file of a new folder. */
+async function storeInFile(clock: TestClock): Promise<TemporaryStore> {
   const folder = temporaryFolder();
-  const clock = { now: Date.parse(now) };
   const path = join(folder.path, 'keyctl.db');
-  const { store } = await openStore({ location: path, mode: 'create', clock: () => clock.now, randomBytes, busyTimeoutMs: 2_000 });
+  const open = async (mode: 'read' | 'write' | 'create'): Promise<Store> =>
+    (await openStore({ location: path, mode, clock: () => clock.now, randomBytes, busyTimeoutMs: 2_000 })).store;
+  const store = await open('create');
   return {
-    store,
-    clock,
-    path,
+    ...{ store, clock, path, reopen: open },
     cleanUp: async () => {
       await store.close();
       folder.cleanUp();
     },
   };
+}
+
+async function storeInMemory(clock: TestClock): Promise<Store> {
+  return (await openStore({ location: ':memory:', mode: 'create', clock: () => clock.now, randomBytes, busyTimeoutMs: 1_000 })).store;
+}
+
+let elsewhere: OpenTemporary | null = null;
+
+/** From now on the stores of this file of tests are of another kind, so that the cases of another file can be run over them. */
+export function storesElsewhere(open: OpenTemporary): void {
+  elsewhere = open;
+}
+
+/** A new store whose clock the test sets; on SQLite it is in a file. */
+export function temporaryStore(now: string, clock: TestClock = { now: Date.parse(now) }): Promise<TemporaryStore> {
+  return (elsewhere ?? storeInFile)(clock);
+}
+
+/** The same where the test needs it but once: on SQLite it is in memory. */
+export async function memoryStore(now: string, clock: TestClock = { now: Date.parse(now) }): Promise<{ store: Store; clock: TestClock }> {
+  return elsewhere === null ? { store: await storeInMemory(clock), clock } : elsewhere(clock);
 }
 
 /** What a process has that nobody started as a service. */

@@ -7,15 +7,9 @@ import type { Verdict } from '../../src/domain/verdict.ts';
 import { createAccount } from '../../src/operations/create-account.ts';
 import { accountJson, describeAccount } from '../../src/operations/describe-accounts.ts';
 import { findAccount } from '../../src/operations/find-account.ts';
-import { openStore } from '../../src/stores/open-store.ts';
-import { ACTOR, type TestClock } from '../harness.ts';
+import { ACTOR } from '../harness.ts';
 
-/** A store in memory with a clock that the test sets. */
-export async function memoryStore(now: string): Promise<{ store: Store; clock: TestClock }> {
-  const clock = { now: Date.parse(now) };
-  const { store } = await openStore({ location: ':memory:', mode: 'create', clock: () => clock.now, randomBytes, busyTimeoutMs: 1_000 });
-  return { store, clock };
-}
+export { memoryStore } from '../harness.ts';
 
 export function addAccount(store: Store, name: string, tier?: string) {
   return createAccount(store, { name, tier, externalId: null }, ACTOR, randomBytes);

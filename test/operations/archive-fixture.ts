@@ -1,12 +1,10 @@
-import { randomBytes } from 'node:crypto';
 import type { Scope } from '../../src/domain/archive.ts';
 import type { Store } from '../../src/domain/store.ts';
 import { exportStore } from '../../src/operations/export-store.ts';
 import { exportedScope, type ImportReport, type Importer } from '../../src/operations/import-file.ts';
 import { importKeys, type Lines } from '../../src/operations/import-keys.ts';
 import { importStore } from '../../src/operations/import-store.ts';
-import { openStore } from '../../src/stores/open-store.ts';
-import type { TestClock } from '../harness.ts';
+import { memoryStore, type TestClock } from '../harness.ts';
 import { importer } from './import-fixture.ts';
 
 type Line = Readonly<Record<string, unknown>>;
@@ -33,10 +31,9 @@ export async function imported(store: Store, all: readonly Line[], changed: Part
   return exportedScope(header) === 'store' ? importStore(by, lines()) : importKeys(by, lines(), true);
 }
 
-/** A new store in memory with the clock of another. */
+/** A new store with the clock of another. */
 export async function emptyStore(clock: TestClock): Promise<Store> {
-  const { store } = await openStore({ location: ':memory:', mode: 'create', clock: () => clock.now, randomBytes, busyTimeoutMs: 1_000 });
-  return store;
+  return (await memoryStore('', clock)).store;
 }
 
 /** What makes two exports of the same store different. */

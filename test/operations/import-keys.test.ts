@@ -5,8 +5,7 @@ import { createAccount } from '../../src/operations/create-account.ts';
 import { deleteKey } from '../../src/operations/delete-key.ts';
 import { undoImport } from '../../src/operations/undo-import.ts';
 import { WHOLE, type Steps } from '../../src/operations/steps.ts';
-import { openStore } from '../../src/stores/open-store.ts';
-import { ACTOR, temporaryStore, type TestClock } from '../harness.ts';
+import { ACTOR, temporaryStore } from '../harness.ts';
 import { charge, failureOf, viewAccount } from './account-fixture.ts';
 import { AT_ONCE, importer, importRecords, keysOf } from './import-fixture.ts';
 import { count, makeKey, rotate, spend, words } from './key-fixture.ts';
@@ -15,14 +14,13 @@ const NOW = '2026-11-22T12:00:00.000Z';
 
 let opened: Awaited<ReturnType<typeof temporaryStore>>;
 let store: Store;
-let clock: TestClock;
 /** Another process with the same store. */
 let other: Store;
 
 beforeEach(async () => {
   opened = await temporaryStore(NOW);
-  ({ store, clock } = opened);
-  ({ store: other } = await openStore({ location: opened.path, mode: 'write', clock: () => clock.now, randomBytes, busyTimeoutMs: 2_000 }));
+  ({ store } = opened);
+  other = await opened.reopen('write');
 });
 
 afterEach(async () => {

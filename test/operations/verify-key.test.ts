@@ -6,15 +6,14 @@ import type { Verdict } from '../../src/domain/verdict.ts';
 import { deleteKey } from '../../src/operations/delete-key.ts';
 import { disableKeys } from '../../src/operations/disable-keys.ts';
 import { verifyKey, type VerifyKey } from '../../src/operations/verify-key.ts';
-import { openStore } from '../../src/stores/open-store.ts';
-import { ACTOR, temporaryStore, type TestClock } from '../harness.ts';
+import { ACTOR, temporaryStore, type TemporaryStore, type TestClock } from '../harness.ts';
 import { DAY, makeKey, spend, words } from './key-fixture.ts';
 
 let store: Store;
 let clock: TestClock;
-let path: string;
+let reopen: TemporaryStore['reopen'];
 let cleanUp: () => Promise<void>;
-beforeEach(async () => ({ store, clock, path, cleanUp } = await temporaryStore('2026-11-22T10:00:00Z')));
+beforeEach(async () => ({ store, clock, reopen, cleanUp } = await temporaryStore('2026-11-22T10:00:00Z')));
 afterEach(() => cleanUp());
 
 const verify = (apiKey: string, asked: Partial<VerifyKey> = {}): Promise<Verdict> =>
@@ -43,8 +42,7 @@ describe('without --charge', () => {
 
   test('a store that is open for reading only will do', async () => {
     const { apiKey } = await makeKey(store, 'prod');
-    const options = { location: path, clock: () => clock.now, randomBytes, busyTimeoutMs: 2_000 };
-    const { store: reading } = await openStore({ ...options, mode: 'read' });
+    const reading = await reopen('read');
     try {
       const asked = { apiKey, service: 'default', environment: null, ip: null };
       expect(await verifyKey(reading, { ...asked, charge: false })).toMatchObject({ code: 'ok' });

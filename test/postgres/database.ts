@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import pg from 'pg';
@@ -32,16 +32,39 @@ export async function runSql(url: string, ...statements: readonly string[]): Pro
   }
 }
 
-/** A new, empty database of the PostgreSQL that the tests have. */
-export async function temporaryDatabase(): Promise<{ url: string; cleanUp: () => Promise<void> }> {
+/** A new, empty database of the PostgreSQL that the tests have; or, where `template` is the name of one, a copy of that. */
+export async function temporaryDatabase(template = 'template1'): Promise<{ url: string; name: string; cleanUp: () => Promise<void> }> {
   const port = await postgresPort();
   const name = `test_${randomBytes(8).toString('hex')}`;
   const server = urlOf(port, 'postgres');
-  await runSql(server, `CREATE DATABASE ${name} STRATEGY = FILE_COPY`);
+  await runSql(server, `CREATE DATABASE ${name} TEMPLATE ${template} STRATEGY = FILE_COPY`);
   return {
-    url: urlOf(port, name),
+    ...{ url: urlOf(port, name), name },
     cleanUp: async () => {
       await runSql(server, `DROP DATABASE ${name} WITH (FORCE)`);
     },
   };
+}
+
+/** Any number: whoever makes a template holds the lock of it, so that no other process makes the same. */
+const TEMPLATES_LOCK = 4_711;
+
+/** The name of a database that is made by `fill` once in a run of Jest, for copies of it. `what` says what is in it. */
+export async function templateDatabase(what: string, fill: (url: string) => Promise<void>): Promise<string> {
+  const name = `template_${createHash('sha256').update(what).digest('hex').slice(0, 32)}`;
+  const port = await postgresPort();
+  const client = new pg.Client({ connectionString: urlOf(port, 'postgres') });
+  await client.connect();
+  try {
+    await client.query(`SELECT pg_advisory_lock(${String(TEMPLATES_LOCK)})`);
+    const { rowCount } = await client.query('SELECT 1 FROM pg_database WHERE datname = $1', [name]);
+    if (rowCount === 1) return name;
+    const made = await temporaryDatabase();
+    await fill(made.url);
+    // Under its name it is whole.
+    await client.query(`ALTER DATABASE ${made.name} RENAME TO ${name}`);
+    return name;
+  } finally {
+    await client.end();
+  }
 }

@@ -5,16 +5,20 @@ import type { Account, Key } from '../../src/domain/entities.ts';
 import { newId } from '../../src/domain/random.ts';
 import type { NewKey, Store } from '../../src/domain/store.ts';
 import { blankKey } from '../../src/operations/create-key.ts';
-import { temporaryStore, type TestClock } from '../harness.ts';
+import { temporaryStore, type TemporaryStore } from '../harness.ts';
+import { storeInPostgres } from '../postgres/store.ts';
 
 /** A kind of store that the contract suite runs over: the same sentences must hold for each. */
 export interface StoreKind {
   readonly name: string;
   /** A new store with what every store begins with. */
-  open(now: string): Promise<{ store: Store; clock: TestClock; cleanUp: () => Promise<void> }>;
+  open(now: string): Promise<TemporaryStore>;
 }
 
-export const STORE_KINDS: readonly StoreKind[] = [{ name: 'SQLite', open: temporaryStore }];
+export const STORE_KINDS: readonly StoreKind[] = [
+  { name: 'SQLite', open: (now) => temporaryStore(now) },
+  { name: 'PostgreSQL', open: (now) => storeInPostgres({ now: Date.parse(now) }) },
+];
 
 /** An account of its own with one key, so that the cases of a suite do not meet. */
 export async function addAccount(store: Store, name: string, tier = 'free'): Promise<Account> {

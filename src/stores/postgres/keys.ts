@@ -1,4 +1,165 @@
-import type { KeyWrites } from '../../domain/store.ts';
-import { notYet } from './not-yet.ts';
+import type { Key, KeyStatus, Ref } from '../../domain/entities.ts';
+import type { KeyFilter, KeyPatch, KeyWrites, NewKey, Page } from '../../domain/store.ts';
+import type { Instant } from '../../domain/utc-day.ts';
+import { NOT_ROLLED_UP, UNFOLDED } from './daily-usage.ts';
+import { besideHidden, VISIBLE_KEYS } from './hidden.ts';
+import { assignments, Conditions, LAST_CHARACTER, type Sql } from './sql.ts';
 
-export const PostgresKeys = notYet<KeyWrites>();
+export const KEY_COLUMNS = `ref, id, account_ref, name, environment, encode(digest, 'hex') AS digest, mask, note, created_at, expires_at,
+  disabled_at, disabled_reason, deleted_at, rotated_from, rotated_to, services, allowed_ips, daily_cap, cap_group`;
+
+/** The lists are JSON in the store. */
+export interface KeyRow extends Omit<Key, 'services' | 'allowedIps'> {
+  readonly services: string;
+  readonly allowedIps: string;
+}
+
+export function toKey(row: KeyRow): Key {
+  return { ...row, services: list(row.services), allowedIps: list(row.allowedIps) };
+}
+
+const NONE: readonly string[] = [];
+
+/** A column that holds a list of texts as JSON; the empty ones are all one. */
+export function list(text: string): readonly string[] {
+  return text === '[]' ? NONE : (JSON.parse(text) as string[]);
+}
+
+export class PostgresKeys implements KeyWrites {
+  readonly #sql: Sql;
+
+  constructor(sql: Sql) {
+    this.#sql = sql;
+  }
+
+  async byRef(ref: Ref): Promise<Key | null> {
+    const row = await this.#sql.get<KeyRow>(`SELECT ${KEY_COLUMNS} FROM keys WHERE ref = ?`, ref);
+    return row === undefined ? null : toKey(row);
+  }
+
+  async byId(id: string): Promise<Key | null> {
+    return (await this.#where('id = ?', id))[0] ?? null;
+  }
+
+  async byDigest(digest: string): Promise<Key | null> {
+    return (await this.#where("digest = decode(?, 'hex')", digest))[0] ?? null;
+  }
+
+  liveByName(name: string, accountRef: Ref | null): Promise<readonly Key[]> {
+    return accountRef === null
+      ? this.#where('name = ? AND deleted_at IS NULL ORDER BY ref LIMIT 20', name)
+      : this.#where('account_ref = ? AND name = ? AND deleted_at IS NULL', accountRef, name);
+  }
+
+  liveByIdPrefix(prefix: string, limit: number): Promise<readonly Key[]> {
+    // Ids are lower-case ASCII, so everything that begins with the prefix lies below the prefix followed by '{', the character after 'z'.
+    return this.#where('id >= ? AND id < ? AND deleted_at IS NULL ORDER BY id LIMIT ?', prefix, `${prefix}{`, limit);
+  }
+
+  liveByNamePrefix(prefix: string, accountRef: Ref | null, limit: number): Promise<readonly Key[]> {
+    const range = [prefix, `${prefix}${LAST_CHARACTER}`, limit] as const;
+    return accountRef === null
+      ? this.#where('name >= ? AND name < ? AND deleted_at IS NULL ORDER BY name, ref LIMIT ?', ...range)
+      : this.#where('account_ref = ? AND name >= ? AND name < ? AND deleted_at IS NULL ORDER BY name LIMIT ?', accountRef, ...range);
+  }
+
+  async page(filter: KeyFilter, page: Page): Promise<readonly Key[]> {
+    const where = conditions(filter).add('ref > ?', page.after);
+    const text = `SELECT ${KEY_COLUMNS} FROM keys ${where.text} ORDER BY ref LIMIT ?`;
+    return (await this.#sql.all<KeyRow>(text, ...where.values, page.limit)).map(toKey);
+  }
+
+  count(filter: KeyFilter): Promise<number> {
+    const where = conditions(filter);
+    return this.#sql.number(`SELECT count(*) FROM keys ${where.text}`, ...where.values);
+  }
+
+  async countByStatus(now: Instant): Promise<Readonly<Record<KeyStatus, number>>> {
+    const rows = await this.#sql.all<{ status: KeyStatus; n: number }>(
+      `SELECT CASE WHEN deleted_at IS NOT NULL THEN 'deleted' WHEN disabled_at IS NOT NULL THEN 'disabled'
+         WHEN expires_at <= ? THEN 'expired' ELSE 'active' END AS status, count(*) AS n FROM keys WHERE ${VISIBLE_KEYS} GROUP BY 1`,
+      now,
+    );
+    return { active: 0, disabled: 0, expired: 0, deleted: 0, ...Object.fromEntries(rows.map(({ status, n }) => [status, n])) };
+  }
+
+  countNamingService(service: string): Promise<number> {
+    const text = `SELECT count(*) FROM keys WHERE deleted_at IS NULL AND services <> '[]' AND services::jsonb @> to_jsonb(?::text)`;
+    return this.#sql.number(text, service);
+  }
+
+  countInEnvironment(environment: string): Promise<number> {
+    return this.#sql.number('SELECT count(*) FROM keys WHERE environment = ?', environment);
+  }
+
+  byCapGroup(capGroup: Ref): Promise<readonly Key[]> {
+    return this.#where('cap_group = ? ORDER BY ref', capGroup);
+  }
+
+  async insert(key: NewKey): Promise<Key> {
+    const next = '(SELECT coalesce(max(ref), 0) + 1 FROM keys)';
+    const text = `INSERT INTO keys (ref, id, account_ref, name, environment, digest, mask, note, created_at, expires_at, disabled_at,
+         disabled_reason, deleted_at, rotated_from, rotated_to, services, allowed_ips, daily_cap, cap_group)
+       VALUES (${next}, ?, ?, ?, ?, decode(?, 'hex'), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, coalesce(?, ${next})) RETURNING ref`;
+    const values = [
+      ...[key.id, key.accountRef, key.name, key.environment, key.digest, key.mask, key.note, key.createdAt],
+      ...[key.expiresAt, key.disabledAt, key.disabledReason, key.deletedAt, key.rotatedFrom, key.rotatedTo],
+      ...[JSON.stringify(key.services), JSON.stringify(key.allowedIps), key.dailyCap, key.capGroup],
+    ];
+    const ref = await besideHidden(this.#sql, () => this.#sql.number(text, ...values));
+    return { ...key, ref, capGroup: key.capGroup ?? ref };
+  }
+
+  async update(ref: Ref, patch: KeyPatch): Promise<void> {
+    const set = assignments({
+      name: patch.name,
+      note: patch.note,
+      expires_at: patch.expiresAt,
+      disabled_at: patch.disabledAt,
+      disabled_reason: patch.disabledReason,
+      deleted_at: patch.deletedAt,
+      rotated_to: patch.rotatedTo,
+      services: patch.services === undefined ? undefined : JSON.stringify(patch.services),
+      allowed_ips: patch.allowedIps === undefined ? undefined : JSON.stringify(patch.allowedIps),
+      daily_cap: patch.dailyCap,
+    });
+    if (set === null) return;
+    await besideHidden(this.#sql, () => this.#sql.run(`UPDATE keys SET ${set.text} WHERE ref = ?`, ...set.values, ref));
+  }
+
+  async #where(clause: string, ...values: (string | number)[]): Promise<readonly Key[]> {
+    const text = `SELECT ${KEY_COLUMNS} FROM keys WHERE ${VISIBLE_KEYS} AND ${clause}`;
+    return (await this.#sql.all<KeyRow>(text, ...values)).map(toKey);
+  }
+}
+
+function conditions(filter: KeyFilter): Conditions {
+  const where = new Conditions().add(VISIBLE_KEYS);
+  if (filter.accountRef !== undefined) where.add('account_ref = ?', filter.accountRef);
+  if (filter.environment !== undefined) where.add('environment = ?', filter.environment);
+  if (filter.search !== undefined) {
+    // strpos, not LIKE: a percent sign in a search is a percent sign.
+    where.add("strpos(lower(name || chr(10) || coalesce(note, '') || chr(10) || mask), lower(?)) > 0", filter.search);
+  }
+  if (filter.unusedSince !== undefined) {
+    const ofKey = 'account_ref = keys.account_ref AND key_ref = keys.ref';
+    where.add('created_at < ?', filter.unusedSince);
+    where.add('NOT EXISTS (SELECT 1 FROM key_activity WHERE key_ref = keys.ref AND last_used_at >= ?)', filter.unusedSince);
+    where.add(`NOT EXISTS (SELECT 1 FROM ${NOT_ROLLED_UP} u WHERE ${ofKey} AND last_at >= ?)`, filter.unusedSince);
+    where.add(`NOT EXISTS (SELECT 1 FROM ${UNFOLDED} u WHERE ${ofKey} AND at >= ?)`, filter.unusedSince);
+  }
+  if (filter.expiresBy !== undefined) where.add('expires_at > ? AND expires_at <= ?', filter.now, filter.expiresBy);
+  if (filter.status === undefined) return where;
+  switch (filter.status) {
+    case 'not-deleted':
+      return where.add('deleted_at IS NULL');
+    case 'deleted':
+      return where.add('deleted_at IS NOT NULL');
+    case 'disabled':
+      return where.add('deleted_at IS NULL AND disabled_at IS NOT NULL');
+    case 'expired':
+      return where.add('deleted_at IS NULL AND disabled_at IS NULL AND expires_at <= ?', filter.now);
+    case 'active':
+      return where.add('deleted_at IS NULL AND disabled_at IS NULL AND (expires_at IS NULL OR expires_at > ?)', filter.now);
+  }
+}

@@ -7,10 +7,11 @@ import type { Instant } from '../../domain/utc-day.ts';
 import type { Verdict } from '../../domain/verdict.ts';
 import type { Answer, Connection } from './connection.ts';
 import { codeOf } from './errors.ts';
+import { Horizon, HorizonWanted } from './horizon.ts';
 import { BESIDE_LOCK, BOOKS_LOCK } from './locks.ts';
 import { PostgresSettling } from './settle.ts';
 import { Sql } from './sql.ts';
-import { Horizon, HorizonWanted, PostgresTransaction } from './transaction.ts';
+import { PostgresTransaction } from './transaction.ts';
 import { checkStillUsable } from './usable.ts';
 
 /**

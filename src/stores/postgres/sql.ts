@@ -1,7 +1,10 @@
 import type { Connection } from './connection.ts';
 
-type Value = string | number | boolean | null | Buffer | readonly number[] | readonly string[] | readonly (number | null)[];
+type Value = string | number | boolean | null | Buffer | readonly (string | number | null)[];
 type Row = Record<string, unknown>;
+
+/** No name holds it and none sorts after it: what begins with a prefix lies below the prefix with this at its end. */
+export const LAST_CHARACTER = '\u{10ffff}';
 
 /**
  * Statements of one connection. Values are written as `?`; the columns of a row come back under their names in camel case, so that

@@ -11,7 +11,7 @@ import { parseAddress, type Address } from './address.ts';
 import { connect } from './connect.ts';
 import { createSchema } from './create-schema.ts';
 import { isConflict, lacksTables, translateError } from './errors.ts';
-import { HorizonWanted } from './transaction.ts';
+import { HorizonWanted } from './horizon.ts';
 import { openSession, type Session, type TransactionKind } from './session.ts';
 import { checkUsable } from './usable.ts';
 

@@ -1,4 +1,3 @@
-import type { DebitNumber } from '../../domain/debit.ts';
 import type { Pruned, PruneLimits, WriteTransaction } from '../../domain/store.ts';
 import { PostgresAccounts } from './accounts.ts';
 import { PostgresAlerts } from './alerts.ts';
@@ -8,6 +7,7 @@ import { PostgresCatalogue } from './catalogue.ts';
 import { PostgresConfig } from './config.ts';
 import { PostgresCredits } from './credits.ts';
 import { PostgresDebits } from './debits.ts';
+import type { Horizon } from './horizon.ts';
 import { PostgresImports } from './imports.ts';
 import { PostgresKeys } from './keys.ts';
 import { PostgresProof } from './proof.ts';
@@ -16,33 +16,6 @@ import type { Sql } from './sql.ts';
 import { PostgresStaging } from './staging.ts';
 import { PostgresTiers } from './tiers.ts';
 import { PostgresUsage } from './usage.ts';
-
-/** Thrown to have the transaction begun again, with the horizon known; see `Horizon`. */
-export class HorizonWanted extends Error {
-  constructor() {
-    super('the transaction has to know through which number everything is settled');
-    this.name = 'HorizonWanted';
-  }
-}
-
-/**
- * Through which number every debit is there or never will be. Debits of other nodes may become visible after later ones; whoever goes
- * through them in the order of their numbers, once, must not go past what this says. It has to be known before the transaction's snapshot is
- * taken: asked for the first time in a transaction that did not know, it has that one begun again.
- */
-export class Horizon {
-  #known: DebitNumber | null = null;
-
-  /** To be called before each transaction. */
-  begin(known: DebitNumber | null): void {
-    this.#known = known;
-  }
-
-  settledThrough(): DebitNumber {
-    if (this.#known === null) throw new HorizonWanted();
-    return this.#known;
-  }
-}
 
 /** The port's parts over one connection. */
 export class PostgresTransaction implements WriteTransaction {
