@@ -14,7 +14,7 @@ const SYSTEM_STORE = '/var/lib/keyctl/keyctl.db';
 
 /** Where the store is: flag, then environment, then the service manager's folder, then the system's, then the user's own. */
 export async function locateStore({ flag, env, exists, dataDirectory }: StoreLocation): Promise<string> {
-  if (flag !== undefined) return checkLocation(flag);
+  if (flag !== undefined) return checkLocation('--db', flag);
   const variable = env['KEYCTL_DB'];
   if (variable !== undefined && variable !== '') return variable;
   const state = env['STATE_DIRECTORY'];
@@ -24,11 +24,15 @@ export async function locateStore({ flag, env, exists, dataDirectory }: StoreLoc
   return join(await dataDirectory(), 'keyctl.db');
 }
 
-function checkLocation(flag: string): string {
-  if (flag === '') throw usageError('--db is empty.', 'Give it the path of the store.');
-  if (/^postgres(ql)?:\/\/[^/@]*:[^/@]*@/.test(flag)) {
+/** A place that stands among the arguments, as the value of a flag. */
+export function checkLocation(flag: string, location: string): string {
+  if (location === '') throw usageError(`${flag} is empty.`, 'Give it the path of the store.');
+  if (/^postgres(ql)?:\/\/[^/@]*:[^/@]*@/.test(location)) {
     // SECURITY: argv is readable by every user of the machine. The URL is not repeated.
-    throw usageError('--db holds a password.', 'Put the URL into KEYCTL_DB, or the password into PGPASSFILE; then change that password.');
+    throw usageError(
+      `${flag} holds a password.`,
+      'Put the URL into KEYCTL_DB, or the password into PGPASSFILE; then change that password.',
+    );
   }
-  return flag;
+  return location;
 }

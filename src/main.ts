@@ -9,7 +9,7 @@ import { refuseSecrets } from './commands/call.ts';
 import { EXIT, EXIT_CODE_OF_ERROR } from './commands/exit-codes.ts';
 import { buildProgram, parse, positionals, type Globals } from './commands/program.ts';
 import { takeServiceVariables } from './commands/serve-variables.ts';
-import { locateStore } from './config.ts';
+import { checkLocation, locateStore } from './config.ts';
 import { KeyctlError } from './domain/error.ts';
 import { checkText } from './domain/names.ts';
 import type { Actor } from './domain/store.ts';
@@ -119,6 +119,13 @@ function newCall(globals: Globals, version: string, opened: { close(): Promise<v
       const { store, created } = await openStore({ location: await storeLocation(), mode, clock, randomBytes, busyTimeoutMs, env });
       opened.push(store);
       if (created) out.note(`Made a store at ${store.location}`);
+      return store;
+    },
+    openOther: async (location, mode) => {
+      const { clock } = context;
+      checkLocation('--to', location);
+      const { store } = await openStore({ location, mode, clock, randomBytes, busyTimeoutMs: SHELL_BUSY_TIMEOUT_MS });
+      opened.push(store);
       return store;
     },
   };

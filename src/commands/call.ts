@@ -39,6 +39,8 @@ export interface Call {
   readonly actor: Actor;
   /** Opens the store once; closed by the caller of the command. `create` makes a missing one and says where on stderr. */
   openStore(mode: StoreMode, busyTimeoutMs?: number): Promise<Store>;
+  /** Opens another store than the one of this call, at a place that stands among the arguments; closed by the caller of the command. */
+  openOther(location: string, mode: StoreMode): Promise<Store>;
   /** What `serve` writes, on a thread of its own with its own connection to the store. `ended` resolves when that thread is no more. */
   startActs(busyTimeoutMs: number): Promise<ServedActs & { readonly ended: Promise<Error> }>;
   /** Moves the store to the newest schema, or says what that would do; nothing else opens a store that is older. */

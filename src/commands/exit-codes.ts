@@ -29,6 +29,7 @@ export const EXIT_CODE_OF_ERROR = {
   store_foreign: EXIT.failed,
   store_newer: EXIT.failed,
   store_older: EXIT.failed,
+  store_moved: EXIT.failed,
   failed: EXIT.failed,
   cancelled: EXIT.cancelled,
 } as const satisfies Record<ErrorCode, number>;

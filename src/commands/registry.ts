@@ -64,6 +64,7 @@ export const REGISTRY: readonly Entry[] = [
   { path: 'export', group: 'Operate', summary: 'write the store, or its keys, as JSON lines', load: () => import('./export.ts') },
   { path: 'import', group: 'Operate', summary: 'bring in keys from elsewhere, or an export', load: () => import('./import.ts') },
   { path: 'import undo', group: 'Operate', summary: 'take a whole import back', load: () => import('./import/undo.ts') },
+  { path: 'migrate', group: 'Operate', summary: 'move the store to PostgreSQL', load: () => import('./migrate.ts') },
   { path: 'audit', group: 'Operate', summary: 'show who changed what', load: () => import('./audit.ts') },
   { path: 'config list', group: 'Operate', summary: 'list settings', load: () => import('./config/list.ts') },
   { path: 'config get', group: 'Operate', summary: 'show one setting', load: () => import('./config/get.ts') },

@@ -17,6 +17,7 @@ import {
 import { usageError } from './error.ts';
 import { checkIpRange } from './ip-range.ts';
 import { checkEnvironmentCode, checkExternalId, checkKeyName, checkKeyPrefix, checkName, checkText } from './names.ts';
+import type { Instant, UtcDay } from './utc-day.ts';
 
 // The format of an export: JSON lines. The first says what the file is, each of the others is one row of the store, and the last says how many
 // there are. Accounts and keys are named by their ids, services by a number, since several that were deleted may have had one name.
@@ -124,6 +125,27 @@ export function isKind(found: unknown): found is Kind {
   return typeof found === 'string' && Object.hasOwn(KINDS, found);
 }
 
+/** A row that does not fit those before it; the message is a sentence about it. */
+export class Misfit extends Error {
+  /** Its place among the rows that were put in together. */
+  readonly place: number;
+
+  constructor(message: string, place: number, cause?: unknown) {
+    super(message, cause === undefined ? undefined : { cause });
+    this.name = 'Misfit';
+    this.place = place;
+  }
+}
+
+/** What the rows of one kind on one day come to; the day is null for what belongs to none. */
+export interface ArchiveSum {
+  readonly kind: Kind;
+  readonly day: UtcDay | null;
+  readonly rows: number;
+  /** The sum of a number that follows from each row: hardly ever the same for other rows. */
+  readonly mark: number;
+}
+
 /** The part of the store's port that copies it. */
 export interface ArchiveRows {
   /** Whether the store is as it was made, but for its settings, tiers and services. */
@@ -132,12 +154,17 @@ export interface ArchiveRows {
   count(scope: Scope): Promise<number>;
   /** All rows of a kind, some at a time, in an order in which they can be put back. */
   rows<Name extends Kind>(kind: Name, scope: Scope): AsyncIterable<readonly ArchiveRow<Name>[]>;
+  /** What all rows come to, of every kind and day of which there are any: equal in two stores that hold the same. */
+  sums(): Promise<readonly ArchiveSum[]>;
 }
 
 export interface ArchiveWrites extends ArchiveRows {
   /** Empties an untouched store of what it began with. */
   clear(): Promise<void>;
-  put<Name extends Kind>(kind: Name, row: ArchiveRow<Name>): Promise<void>;
+  /** Puts rows in, one after the other. Throws Misfit for the first that does not fit those before it; then the transaction is of no more use. */
+  put<Name extends Kind>(kind: Name, rows: readonly ArchiveRow<Name>[]): Promise<void>;
   /** To be called after the last row. */
   seal(): Promise<void>;
+  /** From the commit on no program, of whatever release, uses the store any more; each is told where it went. */
+  giveUp(to: string, at: Instant): Promise<void>;
 }

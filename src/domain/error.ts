@@ -18,6 +18,7 @@ export type ErrorCode =
   | 'store_foreign'
   | 'store_newer'
   | 'store_older'
+  | 'store_moved'
   | 'failed'
   | 'cancelled';
 

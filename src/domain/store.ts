@@ -49,6 +49,9 @@ export interface Store {
   close(): Promise<void>;
 }
 
+/** Whatever gives consistent snapshots: a store, or a transaction that stands for its store as it will be. */
+export type Snapshots = Pick<Store, 'read'>;
+
 export interface KeyFilter {
   readonly accountRef?: Ref;
   readonly environment?: string;

@@ -34,6 +34,7 @@ export const PROBLEM_OF_ERROR = {
   store_foreign: 'store_unavailable',
   store_newer: 'store_unavailable',
   store_older: 'store_unavailable',
+  store_moved: 'store_unavailable',
   failed: 'store_unavailable',
   cancelled: 'store_unavailable',
 } as const satisfies Record<ErrorCode, ProblemCode>;

@@ -1,7 +1,7 @@
-import { isKind, KINDS, type Kind } from '../domain/archive.ts';
+import { isKind, KINDS, Misfit, type Kind } from '../domain/archive.ts';
 import { readRow } from '../domain/archive-fields.ts';
 import { KeyctlError } from '../domain/error.ts';
-import type { WriteTransaction } from '../domain/store.ts';
+import type { StagedLine, WriteTransaction } from '../domain/store.ts';
 import { Problems, type Importer, type ImportReport } from './import-file.ts';
 import type { Lines } from './import-keys.ts';
 
@@ -78,11 +78,10 @@ async function write({ store, actor, steps }: Importer, total: number): Promise<
     let [after, done] = [0, 0];
     for (;;) {
       const page = await tx.staging.page(after, LINES_PER_PAGE);
-      for (const { line, kind, text } of page) {
-        if (isKind(kind)) await put(tx, line, kind, text);
-        after = line;
-      }
-      if (page.length === 0) break;
+      const last = page.at(-1);
+      if (last === undefined) break;
+      for (const group of groupedByKind(page)) await put(tx, group);
+      after = last.line;
       done += page.length;
       steps.tell({ text: 'importing', done: Math.min(done, total), total });
     }
@@ -94,11 +93,32 @@ async function write({ store, actor, steps }: Importer, total: number): Promise<
   });
 }
 
-async function put(tx: WriteTransaction, line: number, kind: Kind, text: string): Promise<void> {
+/** Lines of one kind that stand one after the other, so that a store can take them in together. */
+interface Group {
+  readonly kind: Kind;
+  readonly lines: StagedLine[];
+}
+
+function groupedByKind(page: readonly StagedLine[]): readonly Group[] {
+  const groups: Group[] = [];
+  for (const line of page) {
+    if (!isKind(line.kind)) continue;
+    const last = groups.at(-1);
+    if (last?.kind === line.kind) last.lines.push(line);
+    else groups.push({ kind: line.kind, lines: [line] });
+  }
+  return groups;
+}
+
+async function put(tx: WriteTransaction, { kind, lines }: Group): Promise<void> {
   try {
-    await tx.archive.put(kind, readRow(KINDS[kind], JSON.parse(text)));
+    await tx.archive.put(
+      kind,
+      lines.map(({ text }) => readRow(KINDS[kind], JSON.parse(text))),
+    );
   } catch (error) {
-    if (!(error instanceof KeyctlError) || error.code !== 'usage') throw error;
-    throw new KeyctlError('failed', `Line ${String(line)} cannot be imported: ${error.message} Nothing was imported.`, { cause: error });
+    if (!(error instanceof Misfit)) throw error;
+    const line = String(lines[error.place]?.line);
+    throw new KeyctlError('failed', `Line ${line} cannot be imported: ${error.message} Nothing was imported.`, { cause: error });
   }
 }

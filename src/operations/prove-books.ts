@@ -1,7 +1,7 @@
 import { DebitTotals } from '../domain/debit-totals.ts';
 import type { Ref } from '../domain/entities.ts';
 import type { Finding } from '../domain/finding.ts';
-import type { ReadTransaction, Store } from '../domain/store.ts';
+import type { ReadTransaction, Snapshots } from '../domain/store.ts';
 import { dayOf, MS_PER_SECOND, type UtcDay } from '../domain/utc-day.ts';
 import { DebitsOfDay, lookAgain, lookAtRange } from './prove-account-days.ts';
 import { proveCaps } from './prove-caps.ts';
@@ -42,7 +42,7 @@ export interface BooksProof {
  * Proves that the books balance, for every account and day, as far as things are kept. It reads in many short transactions, each of them a
  * consistent snapshot, so that it may run beside a busy server; memory grows by some bytes for each account and not with the debits.
  */
-export async function proveBooks(store: Store, tell: (progress: Progress) => void = () => undefined): Promise<BooksProof> {
+export async function proveBooks(store: Snapshots, tell: (progress: Progress) => void = () => undefined): Promise<BooksProof> {
   const told = new ToldFindings();
   const keeping = await store.read((tx) => whatIsKept(tx));
   const looked: Looked = { accounts: await store.read((tx) => tx.accounts.count({})), days: 0, books: 0, debits: 0, requestIds: 0 };
@@ -101,7 +101,7 @@ function sentences({ accounts, days, books, debits, requestIds }: Looked): Param
 }
 
 interface Proving {
-  readonly store: Store;
+  readonly store: Snapshots;
   readonly told: ToldFindings;
   readonly keeping: Keeping;
   /** For the debits of one day after the other. */
@@ -113,7 +113,7 @@ interface Proving {
 class DayProof {
   books = 0;
   debits: DebitsOfDay | null = null;
-  readonly #store: Store;
+  readonly #store: Snapshots;
   readonly #told: ToldFindings;
   readonly #keeping: Keeping;
   readonly #memory: Proving['memory'];

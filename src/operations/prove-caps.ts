@@ -1,5 +1,5 @@
 import type { Key, Ref } from '../domain/entities.ts';
-import type { CapSpending, DebitSum, ReadTransaction, Store } from '../domain/store.ts';
+import type { CapSpending, DebitSum, ReadTransaction, Snapshots } from '../domain/store.ts';
 import { dayOf, formatDay, type UtcDay } from '../domain/utc-day.ts';
 import type { DebitsOfDay } from './prove-account-days.ts';
 import type { ToldFindings } from './told-findings.ts';
@@ -10,7 +10,7 @@ const PER_READ = 1_000;
  * What is counted towards the caps of keys, against the debits of the keys: never more than these cost, and, where a live key has the cap
  * today, never less than they cost less refunds, or the keys could spend more than their cap.
  */
-export async function proveCaps(store: Store, told: ToldFindings, debits: DebitsOfDay): Promise<void> {
+export async function proveCaps(store: Snapshots, told: ToldFindings, debits: DebitsOfDay): Promise<void> {
   for (let after: Ref | null = 0; after !== null;) {
     const from: Ref = after;
     after = await store.read(async (tx, now) => {

@@ -1,4 +1,4 @@
-import type { DayFacts, DaySums, ReadTransaction, Store } from '../domain/store.ts';
+import type { DayFacts, DaySums, ReadTransaction, Snapshots } from '../domain/store.ts';
 import { dayOf, formatDay, startOfDay, type UtcDay } from '../domain/utc-day.ts';
 import type { ToldFindings } from './told-findings.ts';
 import type { WholeFrom } from './what-is-kept.ts';
@@ -35,7 +35,7 @@ function equal(one: DaySums, other: DaySums): boolean {
 }
 
 /** A closed day's stored sums are those of its accounts' books, and of its usage. `summed` was added up in several snapshots. */
-export async function proveClosedDay(store: Store, told: ToldFindings, day: UtcDay, summed: DaySums, whole: WholeFrom): Promise<void> {
+export async function proveClosedDay(store: Snapshots, told: ToldFindings, day: UtcDay, summed: DaySums, whole: WholeFrom): Promise<void> {
   await store.read(async (tx) => {
     const closed = (await tx.credits.closedDays(day)).find((candidate) => candidate.day === day);
     if (closed === undefined || day < whole.days) return;

@@ -1,5 +1,5 @@
 import { debitId, firstDebitNumber } from '../domain/debit.ts';
-import type { ReadTransaction, RequestIdPlace, Store } from '../domain/store.ts';
+import type { ReadTransaction, RequestIdPlace, Snapshots } from '../domain/store.ts';
 import { dayOf, startOfDay } from '../domain/utc-day.ts';
 import type { ToldFindings } from './told-findings.ts';
 import { wholeFrom, type Keeping } from './what-is-kept.ts';
@@ -7,7 +7,7 @@ import { wholeFrom, type Keeping } from './what-is-kept.ts';
 const PER_READ = 5_000;
 
 /** Every request id that is remembered stands for a debit of the same account, key, service and price. Returns how many there are. */
-export async function proveRequestIds(store: Store, told: ToldFindings, keeping: Keeping): Promise<number> {
+export async function proveRequestIds(store: Snapshots, told: ToldFindings, keeping: Keeping): Promise<number> {
   let place: RequestIdPlace | null = null;
   let looked = 0;
   for (;;) {

@@ -4,7 +4,7 @@ import type { Call } from '../../src/commands/call.ts';
 import { EXIT_CODE_OF_ERROR } from '../../src/commands/exit-codes.ts';
 import { buildProgram, parse, type Run } from '../../src/commands/program.ts';
 import { KeyctlError } from '../../src/domain/error.ts';
-import { backupStore, inspectStore, openRestore } from '../../src/stores/open-store.ts';
+import { backupStore, inspectStore, openRestore, openStore } from '../../src/stores/open-store.ts';
 import { openSqliteStore } from '../../src/stores/sqlite/store.ts';
 import { Output } from '../../src/terminal/output.ts';
 import { ACTOR, BINARY, NO_SERVICE_VARIABLES, type Outcome, type TestClock } from '../harness.ts';
@@ -92,6 +92,11 @@ function newCall(
       const inspection = await inspectStore({ ...choice, ...options });
       opened.push(inspection);
       return inspection;
+    },
+    openOther: async (location, mode) => {
+      const { store } = await openStore({ location, mode, clock: () => clock.now, randomBytes, busyTimeoutMs });
+      opened.push(store);
+      return store;
     },
     openStore: async (mode) => {
       const full = mostPages === undefined ? {} : { mostPages };

@@ -110,6 +110,7 @@ export async function atTerminal(
       opened.push(inspection);
       return inspection;
     },
+    openOther: () => Promise.reject(new Error('no other store is opened here')),
     openStore: async (mode) => {
       const { store } = await openStore({ location: path, mode, clock: () => clock.now, randomBytes, busyTimeoutMs: 2_000 });
       opened.push(store);

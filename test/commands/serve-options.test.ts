@@ -39,6 +39,7 @@ describe('what serve is told', () => {
         backupStore: refuse,
         openRestore: refuse,
         openStore: refuse,
+        openOther: refuse,
         prompts: () => Promise.resolve(null),
       },
     };

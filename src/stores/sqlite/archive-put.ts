@@ -1,12 +1,12 @@
-import type { ArchiveRow, Kind } from '../../domain/archive.ts';
-import { usageError } from '../../domain/error.ts';
+import { Misfit, type ArchiveRow, type Kind } from '../../domain/archive.ts';
+import { KeyctlError, usageError } from '../../domain/error.ts';
 import type { Ref } from '../../domain/entities.ts';
 import { errorCode } from './database.ts';
 import type { Sql } from './sql.ts';
 
 type Puts = { readonly [Name in Kind]: (row: ArchiveRow<Name>) => void };
 
-/** Puts rows of another store into one that is empty, each with a number of this store's own. Throws `usage` for a row that refers to none of those before it. */
+/** Puts rows of another store into one that is empty, each with a number of this store's own. Throws Misfit for a row that refers to none of those before it. */
 export class ArchivePut {
   readonly #sql: Sql;
   readonly #services = new Map<number, Ref>();
@@ -16,12 +16,14 @@ export class ArchivePut {
     this.#sql = sql;
   }
 
-  put<Name extends Kind>(kind: Name, row: ArchiveRow<Name>): void {
+  /** `place` is the row's among those that are put in together. */
+  put<Name extends Kind>(kind: Name, row: ArchiveRow<Name>, place: number): void {
     try {
       this.#puts[kind](row);
     } catch (error) {
+      if (error instanceof KeyctlError && error.code === 'usage') throw new Misfit(error.message, place, error);
       if (!errorCode(error).startsWith('SQLITE_CONSTRAINT')) throw error;
-      throw usageError('It does not fit the lines before it.');
+      throw new Misfit('It does not fit the lines before it.', place, error);
     }
   }
 

@@ -1,8 +1,11 @@
-import type { ArchiveRow, ArchiveWrites, Kind, Scope } from '../../domain/archive.ts';
+import { ALL_KINDS, type ArchiveRow, type ArchiveSum, type ArchiveWrites, type Kind, type Scope } from '../../domain/archive.ts';
+import type { Instant } from '../../domain/utc-day.ts';
+import { sumsOf } from '../archive-sums.ts';
 import { announceChange, MANY_ACCOUNTS } from './book-changes.ts';
 import { ArchivePut } from './archive-put.ts';
 import { JSON_COLUMNS, rowsOf } from './archive-rows.ts';
 import type { SqliteCredits } from './credits.ts';
+import { giveUp } from './moved.ts';
 import type { Sql } from './sql.ts';
 
 /** Rows are handed on this many at a time. */
@@ -59,6 +62,13 @@ export class SqliteArchive implements ArchiveWrites {
     if (some.length > 0) yield some;
   }
 
+  async sums(): Promise<readonly ArchiveSum[]> {
+    this.#credits.ready();
+    return ALL_KINDS.flatMap((kind) =>
+      this.#sql.all<Omit<ArchiveSum, 'kind'>>(sumsOf(kind, rowsOf(kind, 'store'))).map((sum) => ({ kind, ...sum })),
+    );
+  }
+
   async isUntouched(): Promise<boolean> {
     const used = USES.map((table) => `EXISTS (SELECT 1 FROM ${table})`).join(' OR ');
     return this.#sql.number(`SELECT NOT (${used}) AND (SELECT count(*) FROM accounts) = 1 AS n`) === 1;
@@ -70,9 +80,9 @@ export class SqliteArchive implements ArchiveWrites {
     this.#putting = new ArchivePut(this.#sql);
   }
 
-  async put<Name extends Kind>(kind: Name, row: ArchiveRow<Name>): Promise<void> {
+  async put<Name extends Kind>(kind: Name, rows: readonly ArchiveRow<Name>[]): Promise<void> {
     if (this.#putting === null) throw new RangeError('rows are put into a store that was cleared');
-    this.#putting.put(kind, row);
+    for (const [place, row] of rows.entries()) this.#putting.put(kind, row, place);
   }
 
   async seal(): Promise<void> {
@@ -80,6 +90,10 @@ export class SqliteArchive implements ArchiveWrites {
     this.#sql.run('UPDATE state SET folds = folds + 1, folded_through = ifnull((SELECT max(number) FROM debits), 0)');
     announceChange(this.#sql, MANY_ACCOUNTS);
     this.#putting = null;
+  }
+
+  async giveUp(to: string, at: Instant): Promise<void> {
+    giveUp(this.#sql.db, to, at);
   }
 }
 

@@ -3,13 +3,14 @@ import { dirname } from 'node:path';
 import { KeyctlError } from '../../domain/error.ts';
 import type { Instant } from '../../domain/utc-day.ts';
 import { openFile, type Sqlite, type Statement } from './driver.ts';
+import { refuseMoved } from './moved.ts';
 import { identityOf } from './opened-files.ts';
 import { APPLICATION_ID, SCHEMA_VERSION } from './schema.ts';
 
 export type { Sqlite, Statement };
 
 /**
- * Opens an existing keyctl file. `read` opens it read-only. Throws `store_missing`, `store_foreign`, `store_newer`,
+ * Opens an existing keyctl file. `read` opens it read-only. Throws `store_missing`, `store_foreign`, `store_moved`, `store_newer`,
  * `store_older`, `store_damaged` or `store_read_only`.
  */
 export function openDatabase(path: string, mode: 'read' | 'write', busyTimeoutMs: number): Sqlite {
@@ -126,6 +127,7 @@ export function checkKeyctl(db: Sqlite, path: string): void {
     usableSince: number;
   };
   if (row.usableSince > SCHEMA_VERSION) {
+    refuseMoved(db, path);
     throw new KeyctlError('store_newer', `The store at ${path} was made by a newer keyctl (schema ${String(row.version)}).`, {
       hint: 'Install that release or a later one; this one may not use the store.',
     });

@@ -6,6 +6,7 @@ import { appendAudit } from './audit.ts';
 import { backupDatabase } from './backup.ts';
 import { applyMigration } from './create-schema.ts';
 import { openAnySchema, schemaVersion, translateError, type Clock, type Sqlite } from './database.ts';
+import { refuseMoved } from './moved.ts';
 import { MIGRATIONS, type Migration } from './schema.ts';
 import { Sql } from './sql.ts';
 
@@ -53,6 +54,7 @@ function newest(migrations: readonly Migration[]): number {
 function checkUsable(db: Sqlite, path: string, known: number): void {
   const { usableSince } = db.prepare('SELECT max(usable_since) AS usableSince FROM schema_versions').get() as { usableSince: number };
   if (usableSince <= known) return;
+  refuseMoved(db, path);
   throw new KeyctlError('store_newer', `The store at ${path} was made by a newer keyctl (schema ${String(schemaVersion(db))}).`, {
     hint: 'Install that release or a later one; this one may not use the store.',
   });

@@ -1,0 +1,57 @@
+import type { ArchiveSum, Kind } from '../domain/archive.ts';
+import { KeyctlError } from '../domain/error.ts';
+import type { ReadTransaction, Snapshots, Store } from '../domain/store.ts';
+import { formatDay } from '../domain/utc-day.ts';
+import { proveBooks } from './prove-books.ts';
+import type { Progress } from './steps.ts';
+
+/** Compares what everything comes to, kind by kind and day by day. Throws `failed` for the first that differs. */
+export async function proveEqual(
+  from: ReadTransaction,
+  into: ReadTransaction,
+  tell: (progress: Progress) => void,
+): Promise<readonly ArchiveSum[]> {
+  tell({ text: 'comparing', done: 0, total: 1 });
+  const [sums, copied] = await Promise.all([from.archive.sums(), into.archive.sums()]);
+  const found = new Map(copied.map((sum) => [nameOf(sum), sum]));
+  for (const sum of sums) {
+    const other = found.get(nameOf(sum));
+    if (other?.rows !== sum.rows) throw disagreement(sum.kind, `${nameOf(sum)}: ${String(other?.rows ?? 0)} of ${String(sum.rows)} rows`);
+    if (other.mark !== sum.mark) throw disagreement(sum.kind, `${nameOf(sum)}: what stands in the rows`);
+    found.delete(nameOf(sum));
+  }
+  for (const [name, { kind, rows }] of found) throw disagreement(kind, `${name}: ${String(rows)} rows that the store does not have`);
+  tell({ text: 'comparing', done: 1, total: 1 });
+  return sums;
+}
+
+function nameOf({ kind, day }: ArchiveSum): string {
+  return day === null ? kind : `${kind} of ${formatDay(day)}`;
+}
+
+export function disagreement(kind: Kind, what: string, cause?: unknown): KeyctlError {
+  return new KeyctlError('failed', `The copy would not be the same as the store: ${what}. Nothing was moved.`, {
+    hint: `Look at the store with: keyctl doctor. If it is sound, tell whoever makes keyctl about ${kind}.`,
+    cause,
+  });
+}
+
+/** Proves the books of the copy as `doctor` does. Where they do not hold, those of the store are proved as well, to say whose fault it is. */
+export async function proveSound(
+  copy: Snapshots,
+  store: Snapshots & Pick<Store, 'location'>,
+  tell: (progress: Progress) => void,
+): Promise<void> {
+  const wrong = await firstFault(copy, tell);
+  if (wrong === null) return;
+  const own = copy === store ? wrong : await firstFault(store, tell);
+  if (own === null) throw disagreement('books', wrong);
+  throw new KeyctlError('failed', `The books of the store at ${store.location} do not hold: ${own} Nothing was moved.`, {
+    hint: 'keyctl doctor tells all that is wrong, and what to do.',
+  });
+}
+
+async function firstFault(store: Snapshots, tell: (progress: Progress) => void): Promise<string | null> {
+  const { findings } = await proveBooks(store, tell);
+  return findings.find(({ severity }) => severity === 'error')?.message ?? null;
+}
