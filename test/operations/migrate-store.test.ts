@@ -178,7 +178,7 @@ function changing(store: Store, changed: Kind, change: Change): Store {
   });
   return {
     ...{ location: store.location, read: (act) => store.read(act), settle: (requests) => store.settle(requests) },
-    ...{ preview: (requests) => store.preview(requests), close: () => store.close() },
+    ...{ writeBeside: (act) => store.writeBeside(act), preview: (requests) => store.preview(requests), close: () => store.close() },
     write: (act) => store.write((tx, now) => act(Object.assign(Object.create(tx) as WriteTransaction, { archive: archiveOf(tx) }), now)),
   };
 }
