@@ -56,8 +56,8 @@ export interface CreditRows {
   booksIn(day: UtcDay, refs: RefRange): Promise<readonly UsedBooks[]>;
   /** The sums of the books that are stored of a day now, whether or not it is closed. */
   sumsOf(day: UtcDay): Promise<DaySums>;
-  /** The accounts that spent the most on a day, the busiest first. */
-  busiest(day: UtcDay, limit: number): Promise<readonly AccountBooks[]>;
+  /** The accounts that spent the most on a day, or the largest share of what they could: most first. */
+  busiest(day: UtcDay, limit: number, by?: 'spent' | 'share'): Promise<readonly AccountBooks[]>;
   /** How many accounts have stored books on a day, by the tier that they had then. */
   countOpenedByTier(day: UtcDay): Promise<ReadonlyMap<string, number>>;
   /** Newest first; `before` is the last number of the page before. */

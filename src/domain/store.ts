@@ -88,6 +88,8 @@ export interface KeyRows {
   /** Oldest first. */
   page(filter: KeyFilter, page: Page): Promise<readonly Key[]>;
   count(filter: KeyFilter): Promise<number>;
+  /** Active keys that end after one instant and by another, the first to end first. */
+  ending(after: Instant, by: Instant, limit: number): Promise<readonly Key[]>;
   countByStatus(now: Instant): Promise<Readonly<Record<KeyStatus, number>>>;
   /** Live keys that name the service among those they may call. */
   countNamingService(service: string): Promise<number>;

@@ -41,6 +41,21 @@ export interface DebitRows {
   /** How many there are, counted up to `most`. */
   count(filter: DebitFilter, most: number): Promise<number>;
   newestAt(): Promise<Instant | null>;
+  /**
+   * The newest debits from an instant on, at most `most` of them, summed up: in all, and by key for the `keys` that made the most, most
+   * first. A clock that stepped back may leave a few out.
+   */
+  pace(since: Instant, most: number, keys: number): Promise<DebitPace>;
+}
+
+/** What was admitted in the last moments. */
+export interface DebitPace {
+  readonly requests: number;
+  readonly credits: number;
+  /** The time of the oldest debit that is counted; null where there is none. */
+  readonly since: Instant | null;
+  /** `keyRef` is null for what was charged without a key. */
+  readonly keys: readonly { readonly accountRef: Ref; readonly keyRef: Ref | null; readonly requests: number; readonly credits: number }[];
 }
 
 export interface DebitWrites extends DebitRows {

@@ -1,5 +1,5 @@
 import { firstDebitNumber, type DebitNumber } from '../../domain/debit.ts';
-import type { Debit, DebitFilter, DebitWrites } from '../../domain/store.ts';
+import type { Debit, DebitFilter, DebitPace, DebitWrites } from '../../domain/store.ts';
 import { dayOf, hourOf, type Instant } from '../../domain/utc-day.ts';
 import { rolledUp } from './daily-usage.ts';
 import type { Horizon } from './horizon.ts';
@@ -46,6 +46,23 @@ export class PostgresDebits implements DebitWrites {
 
   async newestAt(): Promise<Instant | null> {
     return (await this.#sql.get<{ at: Instant }>('SELECT at FROM debits ORDER BY number DESC LIMIT 1'))?.at ?? null;
+  }
+
+  async pace(since: Instant, most: number, keys: number): Promise<DebitPace> {
+    // The newest are the end of an index: what is older is not looked at, however much of it there is.
+    const newest = 'SELECT at, account_ref, key_ref, cost FROM debits WHERE number >= ? ORDER BY number DESC LIMIT ?';
+    const rows = await this.#sql.all<DebitPace['keys'][number] & { readonly since: Instant }>(
+      `SELECT account_ref, key_ref, count(*) AS requests, sum(cost) AS credits, min(at) AS since
+       FROM (${newest}) d WHERE at >= ? GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2 NULLS FIRST`,
+      ...[firstDebitNumber(since), most, since],
+    );
+    const sum = (amount: (row: (typeof rows)[number]) => number): number => rows.reduce((total, row) => total + amount(row), 0);
+    return {
+      requests: sum(({ requests }) => requests),
+      credits: sum(({ credits }) => credits),
+      since: rows.reduce<Instant | null>((first, row) => Math.min(first ?? row.since, row.since), null),
+      keys: rows.slice(0, keys).map(({ accountRef, keyRef, requests, credits }) => ({ accountRef, keyRef, requests, credits })),
+    };
   }
 
   async refund(debit: Debit, at: Instant): Promise<void> {

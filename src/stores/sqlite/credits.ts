@@ -99,8 +99,8 @@ export class SqliteCredits implements CreditWrites {
     return sums.sumsOf(this.#books(), day);
   }
 
-  async busiest(day: UtcDay, limit: number): Promise<readonly AccountBooks[]> {
-    return sums.busiest(this.#books(), day, limit);
+  async busiest(day: UtcDay, limit: number, by: 'spent' | 'share' = 'spent'): Promise<readonly AccountBooks[]> {
+    return sums.busiest(this.#books(), day, limit, by);
   }
 
   async countOpenedByTier(day: UtcDay): Promise<ReadonlyMap<string, number>> {

@@ -81,9 +81,10 @@ export function storedDays(sql: Sql, from: UtcDay): UtcDay[] {
   return rows.map((row) => row.day);
 }
 
-export function busiest(sql: Sql, day: UtcDay, limit: number): AccountBooks[] {
+export function busiest(sql: Sql, day: UtcDay, limit: number, by: 'spent' | 'share'): AccountBooks[] {
+  const order = by === 'spent' ? 'spent' : '1.0 * spent / (granted + adjusted)';
   const rows = sql.all<Balance & { accountRef: Ref }>(
-    `SELECT account_ref AS accountRef, ${BALANCE} FROM ${BOOKS} WHERE day = ? AND spent > 0 ORDER BY spent DESC, account_ref LIMIT ?`,
+    `SELECT account_ref AS accountRef, ${BALANCE} FROM ${BOOKS} WHERE day = ? AND spent > 0 ORDER BY ${order} DESC, account_ref LIMIT ?`,
     ...[day, limit],
   );
   return rows.map(({ accountRef, ...balance }) => ({ accountRef, balance }));

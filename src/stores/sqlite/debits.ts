@@ -1,5 +1,5 @@
 import { firstDebitNumber, type DebitNumber } from '../../domain/debit.ts';
-import type { Debit, DebitFilter, DebitWrites } from '../../domain/store.ts';
+import type { Debit, DebitFilter, DebitPace, DebitWrites } from '../../domain/store.ts';
 import { hourOf, dayOf, type Instant } from '../../domain/utc-day.ts';
 import { rolledUpNow } from './daily-usage.ts';
 import { Conditions, type Sql } from './sql.ts';
@@ -37,6 +37,23 @@ export class SqliteDebits implements DebitWrites {
 
   async newestAt(): Promise<Instant | null> {
     return this.#sql.get<{ at: Instant }>('SELECT at FROM debits ORDER BY number DESC LIMIT 1')?.at ?? null;
+  }
+
+  async pace(since: Instant, most: number, keys: number): Promise<DebitPace> {
+    // The newest are the end of the table: what is older is not looked at, however much of it there is.
+    const newest = 'SELECT at, account_ref, key_ref, cost FROM debits WHERE number >= ? ORDER BY number DESC LIMIT ?';
+    const rows = this.#sql.all<DebitPace['keys'][number] & { readonly since: Instant }>(
+      `SELECT account_ref AS accountRef, key_ref AS keyRef, count(*) AS requests, sum(cost) AS credits, min(at) AS since
+       FROM (${newest}) WHERE at >= ? GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2`,
+      ...[firstDebitNumber(since), most, since],
+    );
+    const sum = (amount: (row: (typeof rows)[number]) => number): number => rows.reduce((total, row) => total + amount(row), 0);
+    return {
+      requests: sum(({ requests }) => requests),
+      credits: sum(({ credits }) => credits),
+      since: rows.reduce<Instant | null>((first, row) => Math.min(first ?? row.since, row.since), null),
+      keys: rows.slice(0, keys).map(({ accountRef, keyRef, requests, credits }) => ({ accountRef, keyRef, requests, credits })),
+    };
   }
 
   async refund(debit: Debit, at: Instant): Promise<void> {

@@ -106,6 +106,12 @@ export class SqliteKeys implements KeyWrites {
     return this.#sql.number(`SELECT count(*) AS n FROM keys ${where.text}`, ...where.values);
   }
 
+  async ending(after: Instant, by: Instant, limit: number): Promise<readonly Key[]> {
+    const where = conditions({ now: after, status: 'active', expiresBy: by });
+    const text = `SELECT ${COLUMNS} FROM keys ${where.text} ORDER BY expires_at, ref LIMIT ?`;
+    return this.#sql.rows<KeyColumns>(text, ...where.values, limit).map(toKey);
+  }
+
   async countByStatus(now: Instant): Promise<Readonly<Record<KeyStatus, number>>> {
     const rows = this.#sql.all<{ status: KeyStatus; n: number }>(
       `SELECT CASE WHEN deleted_at IS NOT NULL THEN 'deleted' WHEN disabled_at IS NOT NULL THEN 'disabled'
