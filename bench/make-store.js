@@ -10,6 +10,7 @@ import { accountWriter, closeDaysBefore, DAILY_CREDITS, archiveBooks, insertDebi
 
 const MS_PER_DAY = 86_400_000;
 const CHUNK = 50_000;
+const PORT_CHUNK = 1_000;
 /** How old everything is: older than what `reset` keeps of debits by 31 days. */
 const BEGAN_DAYS_AGO = 66;
 const HISTORY_DAYS = 30;
@@ -43,6 +44,40 @@ export async function makeStore({ path, accounts, keysEach, debits = 0, secrets 
   const kept = bulk(path, (db) => addAccounts(db, { accounts, keysEach, secrets, began }));
   await addHistory({ path, accounts, keysEach, debits, today });
   return kept;
+}
+
+/**
+ * The same accounts and keys by way of the port, in any store; slower. They are on a tier that is never spent and has no rate limit.
+ * Returns the secrets of the keys.
+ */
+export async function accountsByPort(store, { accounts, keysEach }) {
+  const secrets = [];
+  await store.write(async (tx) => {
+    await tx.tiers.insert('bench', DAILY_CREDITS, 0);
+    await tx.tiers.setLimits('bench', new Map());
+  });
+  for (let from = 0; from < accounts; from += PORT_CHUNK) {
+    await store.write(async (tx, now) => {
+      for (let index = from; index < Math.min(accounts, from + PORT_CHUNK); index += 1) {
+        const named = { id: newId('acct', randomBytes), name: `bench-${String(index)}`, externalId: null };
+        const account = await tx.accounts.insert({ ...named, createdAt: now, suspendedAt: null }, 'bench');
+        for (let which = 0; which < keysEach; which += 1) {
+          const apiKey = mintApiKey('kc', 'prod', randomBytes);
+          await tx.keys.insert(keyOf(account.ref, apiKey, `key-${String(which)}`, now));
+          secrets.push(apiKey);
+        }
+      }
+    });
+  }
+  return secrets;
+}
+
+function keyOf(accountRef, apiKey, name, now) {
+  return {
+    ...{ id: newId('key', randomBytes), accountRef, digest: digestApiKey(apiKey), mask: maskApiKey(apiKey), createdAt: now, name },
+    ...{ environment: 'production', note: null, expiresAt: null, disabledAt: null, disabledReason: null, deletedAt: null },
+    ...{ rotatedFrom: null, rotatedTo: null, services: [], allowedIps: [], dailyCap: null, capGroup: null },
+  };
 }
 
 /** Opens the file for writing without durability, and leaves it without a log. */

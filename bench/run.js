@@ -10,12 +10,13 @@ import { commitMillis } from './commit.js';
 import { growth, largeStore } from './growth.js';
 import { LoadGenerator } from './load.js';
 import { BINARY, CONNECTIONS, say } from './measure.js';
+import { nodes } from './nodes.js';
 import { peers } from './peers.js';
 import { resetBeside } from './reset.js';
 import { startUp } from './start-up.js';
 
 const PAGE = fileURLToPath(new URL('../docs/performance.md', import.meta.url));
-const PARTS = { hot, spread, growth, reset: resetBeside, peers, 'start-up': startUp };
+const PARTS = { hot, spread, nodes, growth, reset: resetBeside, peers, 'start-up': startUp };
 const FULL = { accounts: 1_000_000, debits: 10_000_000, middle: 10_000 };
 const QUICK = { accounts: 100_000, debits: 1_000_000, middle: 10_000 };
 

@@ -5,6 +5,22 @@ import { readFileSync } from 'node:fs';
 
 const TICKS_PER_SECOND = 100;
 
+/**
+ * User and system time of a process so far, in microseconds; with `andEnded` also that of its children that have ended. 0 for a process
+ * that is not there any more.
+ */
+export function processorMicros(pid, { andEnded = false } = {}) {
+  let stat;
+  try {
+    stat = readFileSync(`/proc/${String(pid)}/stat`, 'utf8');
+  } catch {
+    return 0;
+  }
+  const fields = stat.replace(/^.*\) /s, '').split(' ');
+  const ticks = fields.slice(11, andEnded ? 15 : 13).reduce((sum, field) => sum + Number(field), 0);
+  return (ticks * 1e6) / TICKS_PER_SECOND;
+}
+
 export class ServerProcess {
   #child;
   /** What it printed until it was ready. */
@@ -30,10 +46,7 @@ export class ServerProcess {
 
   /** User and system time so far, in microseconds. */
   cpuMicros() {
-    const fields = readFileSync(`/proc/${String(this.#child.pid)}/stat`, 'utf8')
-      .split(') ')[1]
-      .split(' ');
-    return ((Number(fields[11]) + Number(fields[12])) * 1e6) / TICKS_PER_SECOND;
+    return processorMicros(this.#child.pid);
   }
 
   /** Resident memory in MiB. */
