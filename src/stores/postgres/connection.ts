@@ -78,10 +78,10 @@ export class Connection {
     const client = new pg.Client({ ...config, types, pipeline: true });
     // What happens to a connection that nobody has yet is told by the promise.
     client.on('error', () => undefined);
-    let refused = false;
+    const said = { first: 0 };
     if (config.ssl !== false) {
-      socketOf(client).once('data', (first) => {
-        refused = first[0] === TLS_REFUSED;
+      socketOf(client).once('data', (bytes) => {
+        said.first = bytes[0] ?? 0;
       });
     }
     try {
@@ -90,7 +90,9 @@ export class Connection {
       socketOf(client).destroy();
       if (codeOf(error) !== '') throw error;
       // The driver has no codes of its own: it was refused, or nothing came in time, or the server hung up.
-      throw Object.assign(new Error('No connection was made.', { cause: error }), { code: refused ? NO_TLS : 'ETIMEDOUT' });
+      throw Object.assign(new Error('No connection was made.', { cause: error }), {
+        code: said.first === TLS_REFUSED ? NO_TLS : 'ETIMEDOUT',
+      });
     }
     return new Connection(client, answerWithinMs);
   }
@@ -98,6 +100,12 @@ export class Connection {
   /** Why it cannot be used any more; null while it can. */
   get failure(): Error | null {
     return this.#failure;
+  }
+
+  /** As the server said it with its last answer. */
+  get inTransaction(): boolean {
+    const client = this.#client as unknown as { getTransactionStatus(): string | null };
+    return client.getTransactionStatus() !== 'I';
   }
 
   /** Sends a statement and returns its answer. With a name it is prepared once for the connection, under its text. */

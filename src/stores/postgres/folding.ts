@@ -7,12 +7,12 @@ const ROLLED_UP = rolledUp('hour / 24', 'account_ref');
 
 /** The next debits after the cursor, summed up and added to the usage, and the cursor moved behind them. */
 const FOLD = `
-WITH some AS MATERIALIZED (
+WITH next AS MATERIALIZED (
   SELECT number, at, account_ref, key_ref, service_ref, cost FROM debits
   WHERE number > (SELECT folded_through FROM state) AND number <= ? ORDER BY number LIMIT ?),
 sums AS MATERIALIZED (
   SELECT account_ref, at / 3600000 AS hour, coalesce(key_ref, 0) AS key_ref, service_ref, count(*) AS requests, sum(cost) AS credits,
-    max(at) AS last_at FROM some GROUP BY 1, 2, 3, 4),
+    max(at) AS last_at FROM next GROUP BY 1, 2, 3, 4),
 hours AS (
   INSERT INTO usage_hours AS t SELECT account_ref, hour, key_ref, service_ref, requests, credits, last_at FROM sums
   ON CONFLICT (account_ref, hour, key_ref, service_ref) DO UPDATE SET ${ADDED}, last_at = greatest(t.last_at, excluded.last_at)),
@@ -22,8 +22,8 @@ days AS (
 activity AS (
   INSERT INTO key_activity AS t SELECT key_ref, max(last_at) FROM sums WHERE key_ref <> 0 AND ${ROLLED_UP} GROUP BY 1
   ON CONFLICT (key_ref) DO UPDATE SET last_used_at = greatest(t.last_used_at, excluded.last_used_at)),
-moved AS (UPDATE state SET folded_through = newest FROM (SELECT max(number) AS newest FROM some) s WHERE newest IS NOT NULL)
-SELECT count(*) FROM some`;
+moved AS (UPDATE state SET folded_through = newest FROM (SELECT max(number) AS newest FROM next) s WHERE newest IS NOT NULL)
+SELECT count(*) FROM next`;
 
 /**
  * Moves the cursor over the next debits, at most `limit`, and adds them to usage; returns how many there were. It goes no further than

@@ -1,18 +1,17 @@
 import type { DebitNumber } from '../../domain/debit.ts';
 import type { Request } from '../../domain/decide.ts';
-import { KeyctlError } from '../../domain/error.ts';
 import type { Preview } from '../../domain/settle.ts';
 import type { WriteTransaction } from '../../domain/store.ts';
 import type { Instant } from '../../domain/utc-day.ts';
 import type { Verdict } from '../../domain/verdict.ts';
+import { Commits } from './commits.ts';
 import type { Answer, Connection } from './connection.ts';
 import { codeOf } from './errors.ts';
-import { Horizon, HorizonWanted } from './horizon.ts';
+import { Horizon } from './horizon.ts';
 import { BESIDE_LOCK, BOOKS_LOCK } from './locks.ts';
 import { PostgresSettling } from './settle.ts';
 import { Sql } from './sql.ts';
 import { PostgresTransaction } from './transaction.ts';
-import { checkStillUsable } from './usable.ts';
 
 /**
  * `reading` sees one snapshot; `writing` is alone; `beside` writes what no settle reads, together with those who settle. A snapshot of
@@ -32,27 +31,25 @@ const BEGIN: Record<TransactionKind, readonly string[]> = {
 
 const NOW = 'SELECT coalesce($1::bigint, clock_ms()), (SELECT max(usable_since) FROM schema_versions)';
 
-export function openSession(connection: Connection, place: string, clock: (() => Instant) | null): Session {
-  return new Session(connection, place, clock);
-}
+/** The server refuses to write. */
+const READ_ONLY = '25006';
 
 /** What is done over one connection, from its transactions' beginnings to their ends. */
 export class Session {
   readonly #connection: Connection;
-  readonly #place: string;
   readonly #clock: (() => Instant) | null;
   readonly #horizon = new Horizon();
   readonly #transaction: PostgresTransaction;
   readonly #settling: PostgresSettling;
-  #committing = false;
+  readonly #commits: Commits;
 
   constructor(connection: Connection, place: string, clock: (() => Instant) | null) {
     this.#connection = connection;
-    this.#place = place;
     this.#clock = clock;
+    this.#commits = new Commits(connection, place);
     const sql = new Sql(connection);
     this.#transaction = new PostgresTransaction(sql, this.#horizon);
-    this.#settling = new PostgresSettling(sql);
+    this.#settling = new PostgresSettling(sql, this.#commits, clock);
   }
 
   /** The connection is of no use any more. */
@@ -62,7 +59,7 @@ export class Session {
 
   /** The last transaction's end was asked for, and nobody knows whether it came. */
   get mayHaveCommitted(): boolean {
-    return this.#committing;
+    return this.#commits.pending;
   }
 
   async transact<Result>(
@@ -70,17 +67,13 @@ export class Session {
     horizon: DebitNumber | null,
     act: (tx: WriteTransaction, now: Instant) => Promise<Result>,
   ): Promise<Result> {
-    this.#committing = false;
-    try {
+    return this.#orAbandon(async () => {
       const now = await this.#begin(kind);
       this.#horizon.begin(kind === 'writing' ? await this.#lastNumber() : horizon);
       const result = await act(this.#transaction, now);
-      await this.#commit();
+      this.#commits.check(await this.#commits.send());
       return result;
-    } catch (error) {
-      await this.#abandon(error);
-      throw error;
-    }
+    });
   }
 
   async #begin(kind: TransactionKind): Promise<Instant> {
@@ -91,12 +84,12 @@ export class Session {
       connection.ask(NOW, [given], 'now'),
     ]);
     const [now, usableSince] = answers.at(-1)?.rows[0] ?? [];
-    checkStillUsable(this.#place, Number(usableSince));
+    this.#commits.checkUsable(Number(usableSince));
     return Number(now);
   }
 
-  async settle(_requests: readonly Request[]): Promise<readonly Verdict[]> {
-    return this.#settling.settle(_requests);
+  settle(requests: readonly Request[]): Promise<readonly Verdict[]> {
+    return this.#orAbandon(() => this.#settling.settle(requests));
   }
 
   async preview(requests: readonly Request[], at?: Instant): Promise<readonly Preview[]> {
@@ -113,20 +106,21 @@ export class Session {
     return numberIn(await this.#connection.ask('SELECT last_value FROM debit_numbers', []));
   }
 
-  async #commit(): Promise<void> {
-    this.#connection.takeWarning();
-    this.#committing = true;
-    const { command } = await this.#connection.ask('COMMIT', []);
-    this.#committing = false;
-    // A transaction in which a statement failed is rolled back by COMMIT; a commit that a standby has not confirmed only warns.
-    if (command !== 'COMMIT' || this.#connection.takeWarning()) throw unknownOutcome(this.#place);
+  async #orAbandon<Result>(act: () => Promise<Result>): Promise<Result> {
+    this.#commits.begin();
+    try {
+      return await act();
+    } catch (error) {
+      await this.#abandon(error);
+      throw error;
+    }
   }
 
   /** Leaves nothing open, or the connection. */
   async #abandon(error: unknown): Promise<void> {
     // A server that takes no writes any more is none to stay with.
-    if (codeOf(error) === '25006' && !(error instanceof HorizonWanted)) this.#connection.cut();
-    if (this.lost) return;
+    if (codeOf(error) === READ_ONLY) this.#connection.cut();
+    if (this.lost || !this.#connection.inTransaction) return;
     try {
       await this.#connection.ask('ROLLBACK', []);
     } catch {
@@ -142,10 +136,4 @@ export class Session {
 
 function numberIn({ rows }: Answer): number {
   return Number(rows[0]?.[0] ?? 0);
-}
-
-function unknownOutcome(place: string): KeyctlError {
-  return new KeyctlError('store_busy', `Whether ${place} has kept the last change is unknown.`, {
-    hint: 'Look before you try again; a retry with the same request id is charged once.',
-  });
 }

@@ -12,7 +12,7 @@ import { connect } from './connect.ts';
 import { createSchema } from './create-schema.ts';
 import { isConflict, lacksTables, translateError } from './errors.ts';
 import { HorizonWanted } from './horizon.ts';
-import { openSession, type Session, type TransactionKind } from './session.ts';
+import { Session, type TransactionKind } from './session.ts';
 import { checkUsable } from './usable.ts';
 
 export interface PostgresOptions {
@@ -49,7 +49,7 @@ async function open(options: Opening, create: boolean): Promise<{ session: Sessi
     const { rows } = await connection.ask('SELECT max(version), max(usable_since) FROM schema_versions', []);
     const [version, usableSince] = rows[0] ?? [];
     checkUsable(address.shown, Number(version), Number(usableSince));
-    return { session: openSession(connection, address.shown, clock), created };
+    return { session: new Session(connection, address.shown, clock), created };
   } catch (error) {
     connection.cut();
     if (!lacksTables(error)) throw error;

@@ -1,0 +1,133 @@
+import { firstDebitNumber } from '../../domain/debit.ts';
+import type { AccountChange, Settlement } from '../../domain/settle.ts';
+import { dayOf, type Instant, type UtcDay } from '../../domain/utc-day.ts';
+import { arrivalsText, bigints, type BatchRows } from './batch-rows.ts';
+import type { Answer, Connection } from './connection.ts';
+import { CORRECT_SUMS, OPEN_SUMS, sumsCorrection } from './day-sums.ts';
+
+/** What the store's one row of state says that a settle has to know. */
+export interface State {
+  readonly generation: number;
+  readonly aheadMicros: number;
+  readonly closedThrough: UtcDay;
+  /** The day whose books are being counted, or 0. */
+  readonly countingDay: UtcDay;
+}
+
+const UPDATE_RUNNING = `UPDATE running_days r SET day = c.day, granted = c.granted, adjusted = c.adjusted, spent = c.spent, arrivals = c.arrivals
+  FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::text[])
+    c (account_ref, day, granted, adjusted, spent, arrivals) WHERE r.account_ref = c.account_ref`;
+const INSERT_DEBITS = `INSERT INTO debits (number, at, account_ref, key_ref, service_ref, cost, balance_after, request_id, arrival)
+  SELECT c.number, $1, c.account_ref, c.key_ref, c.service_ref, c.cost, c.balance_after, c.request_id, c.arrival
+  FROM unnest($2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[], $8::text[], $9::bigint[])
+    c (number, account_ref, key_ref, service_ref, cost, balance_after, request_id, arrival)`;
+const PUT_REQUEST_IDS = `INSERT INTO request_ids (account_ref, request_id, debit, key_ref, service_ref, cost, expires_at, replays_left, refunded)
+  SELECT * FROM unnest($1::bigint[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[], $9::boolean[])
+  ON CONFLICT (account_ref, request_id) DO UPDATE SET debit = excluded.debit, key_ref = excluded.key_ref, service_ref = excluded.service_ref,
+    cost = excluded.cost, expires_at = excluded.expires_at, replays_left = excluded.replays_left, refunded = excluded.refunded`;
+const PUT_CAPS = `INSERT INTO cap_spending (account_ref, cap_group, day, spent) SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[])
+  ON CONFLICT (account_ref, cap_group, day) DO UPDATE SET spent = excluded.spent`;
+const PUT_PAST = `INSERT INTO past_days (account_ref, day, granted, adjusted, spent)
+  SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[])
+  ON CONFLICT (account_ref, day) DO UPDATE SET granted = excluded.granted, adjusted = excluded.adjusted, spent = excluded.spent`;
+const DELETE_PAST = 'DELETE FROM past_days WHERE account_ref = ANY($1::bigint[]) AND day = $2';
+const RAISE_AHEAD = 'UPDATE state SET ahead_micros = greatest(ahead_micros, $1)';
+
+/** The state says by how much at least in whole steps, so that one that grows little by little is written once. */
+const AHEAD_STEP_MICROS = 1_000;
+
+/** Whether a batch that was so decided leaves anything to write. */
+export function changesSomething({ accounts, debits, caps, requestIds }: Settlement): boolean {
+  return accounts.length + debits.length + caps.length + requestIds.length > 0;
+}
+
+/** Sends whatever a batch has changed, each table in one statement. */
+export function sendWrites(connection: Connection, settlement: Settlement, rows: BatchRows, state: State, now: Instant): Promise<Answer>[] {
+  const { accounts, debits, caps, requestIds } = settlement;
+  const sent: Promise<Answer>[] = [];
+  const send = (text: string, values: readonly unknown[], name: string): void => void sent.push(connection.ask(text, values, name));
+  if (accounts.length > 0) send(UPDATE_RUNNING, runningValues(accounts), 'update_running');
+  if (debits.length > 0) send(INSERT_DEBITS, debitValues(settlement, now), 'insert_debits');
+  if (requestIds.length > 0) send(PUT_REQUEST_IDS, requestIdValues(settlement), 'put_request_ids');
+  if (caps.length > 0) {
+    const refs = caps.map(({ capGroup }) => rows.accountOfCap(capGroup));
+    const columns = [refs, caps.map(({ capGroup }) => capGroup), caps.map(({ day }) => day), caps.map(({ spent }) => spent)];
+    send(PUT_CAPS, columns.map(bigints), 'put_caps');
+  }
+  sendDisplaced(accounts, send);
+  const ahead = (debits.at(-1)?.number ?? 0) - firstDebitNumber(now);
+  if (ahead > state.aheadMicros) send(RAISE_AHEAD, [Math.ceil(ahead / AHEAD_STEP_MICROS) * AHEAD_STEP_MICROS], 'raise_ahead');
+  const day = dayOf(now);
+  // A clock that ran ahead closed this day too early, or it is being counted: what is spent on it now belongs to its sums.
+  if (accounts.length > 0 && (day <= state.closedThrough || day === state.countingDay)) {
+    send(OPEN_SUMS, [day], 'open_sums');
+    for (const change of accounts) send(CORRECT_SUMS, correction(change, day), 'correct_sums');
+  }
+  return sent;
+}
+
+type Send = (text: string, values: readonly unknown[], name: string) => void;
+
+/** Books of another day leave the hot row for the archive, and those that a clock had put there come back. */
+function sendDisplaced(accounts: readonly AccountChange[], send: Send): void {
+  const displaced = accounts.flatMap(({ accountRef, displaced: balance }) => (balance === null ? [] : [{ accountRef, ...balance }]));
+  if (displaced.length > 0) {
+    const columns = [
+      displaced.map(({ accountRef }) => accountRef),
+      displaced.map(({ day }) => day),
+      displaced.map(({ granted }) => granted),
+      displaced.map(({ adjusted }) => adjusted),
+      displaced.map(({ spent }) => spent),
+    ];
+    send(PUT_PAST, columns.map(bigints), 'put_past');
+  }
+  const [back] = accounts.filter(({ fromArchive }) => fromArchive);
+  if (back === undefined) return;
+  const refs = accounts.filter(({ fromArchive }) => fromArchive).map(({ accountRef }) => accountRef);
+  send(DELETE_PAST, [bigints(refs), back.running.balance.day], 'delete_past');
+}
+
+function runningValues(accounts: readonly AccountChange[]): readonly unknown[] {
+  return [
+    bigints(accounts.map(({ accountRef }) => accountRef)),
+    bigints(accounts.map(({ running }) => running.balance.day)),
+    bigints(accounts.map(({ running }) => running.balance.granted)),
+    bigints(accounts.map(({ running }) => running.balance.adjusted)),
+    bigints(accounts.map(({ running }) => running.balance.spent)),
+    accounts.map(({ running }) => arrivalsText(running.arrivals)),
+  ];
+}
+
+function debitValues({ debits }: Settlement, now: Instant): readonly unknown[] {
+  return [
+    now,
+    bigints(debits.map(({ number }) => number)),
+    bigints(debits.map(({ accountRef }) => accountRef)),
+    bigints(debits.map(({ keyRef }) => keyRef)),
+    bigints(debits.map(({ serviceRef }) => serviceRef)),
+    bigints(debits.map(({ cost }) => cost)),
+    bigints(debits.map(({ balanceAfter }) => balanceAfter)),
+    debits.map(({ requestId }) => requestId),
+    bigints(debits.map(({ arrival }) => arrival)),
+  ];
+}
+
+function requestIdValues({ requestIds }: Settlement): readonly unknown[] {
+  const charges = requestIds.map(({ charge }) => charge);
+  return [
+    bigints(requestIds.map(({ accountRef }) => accountRef)),
+    requestIds.map(({ requestId }) => requestId),
+    bigints(charges.map(({ number }) => number)),
+    bigints(charges.map(({ keyRef }) => keyRef)),
+    bigints(charges.map(({ serviceRef }) => serviceRef)),
+    bigints(charges.map(({ cost }) => cost)),
+    bigints(charges.map(({ expiresAt }) => expiresAt)),
+    bigints(charges.map(({ replaysLeft }) => replaysLeft)),
+    `{${charges.map(({ refunded }) => String(refunded)).join()}}`,
+  ];
+}
+
+function correction({ accountRef, running, opened, spent }: AccountChange, day: UtcDay): readonly unknown[] {
+  const { balance } = running;
+  return sumsCorrection(day, accountRef, opened ? null : { ...balance, spent: balance.spent - spent }, balance);
+}
