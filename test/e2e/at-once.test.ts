@@ -10,7 +10,7 @@ import { Cluster, atOnce, counts, type Answer } from './cluster.ts';
 let cluster: Cluster;
 
 beforeAll(async () => {
-  cluster = new Cluster();
+  cluster = await Cluster.make();
   await cluster.prepare((store) => createService(store, 'priced', 100));
   await cluster.start(2);
 });

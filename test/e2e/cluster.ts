@@ -28,11 +28,35 @@ interface Node {
 
 type Json = Readonly<Record<string, unknown>>;
 
-/** Several real `keyctl serve` processes on one store in a real file, and a client that keeps its connections. */
+interface Place {
+  readonly url: string;
+  readonly cleanUp: () => Promise<void>;
+}
+
+let elsewhere: (() => Promise<Place>) | null = null;
+
+/** From now on the clusters of this file of tests have their stores there, so that the cases of another file can be run over them. */
+export function clustersElsewhere(makePlace: () => Promise<Place>): void {
+  elsewhere = makePlace;
+}
+
+/** Several real `keyctl serve` processes on one store, and a client that keeps its connections. */
 export class Cluster {
-  readonly installation = new Installation();
+  readonly installation: Installation;
+  readonly #place: Place | null;
   readonly #nodes: Node[] = [];
   readonly #agent = new Agent({ keepAlive: true, maxSockets: 64 });
+
+  /** Without a place the store is in a real file. */
+  constructor(place: Place | null = null) {
+    this.#place = place;
+    this.installation = new Installation(place?.url);
+  }
+
+  /** One whose store is where the stores of this file of tests are. */
+  static async make(): Promise<Cluster> {
+    return new Cluster((await elsewhere?.()) ?? null);
+  }
 
   /** What the store has to hold for a test to begin: written here, since a process for each row takes its time. */
   async prepare<Result>(act: (store: Store) => Promise<Result>): Promise<Result> {
@@ -67,6 +91,11 @@ export class Cluster {
     this.#agent.destroy();
     for (const { process } of this.#nodes.splice(0)) await process.stop();
     this.installation.remove();
+    await this.#place?.cleanUp();
+  }
+
+  get size(): number {
+    return this.#nodes.length;
   }
 
   /** The server that takes a client's n-th request: they take turns. */

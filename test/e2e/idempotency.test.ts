@@ -11,7 +11,7 @@ let cluster: Cluster;
 let apiKey: string;
 
 beforeEach(async () => {
-  cluster = new Cluster();
+  cluster = await Cluster.make();
   apiKey = await cluster.customer('acme', 1_000_000);
   await cluster.start(2, ['--request-id-header', 'X-Proxy-Id']);
 });

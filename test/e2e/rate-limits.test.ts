@@ -6,8 +6,8 @@ import { Cluster, counts, type Answer } from './cluster.ts';
 
 let cluster: Cluster;
 
-beforeEach(() => {
-  cluster = new Cluster();
+beforeEach(async () => {
+  cluster = await Cluster.make();
 });
 
 afterEach(() => cluster.end());

@@ -15,7 +15,7 @@ let rounds = 0;
 const random = numbers(SEED);
 
 beforeAll(async () => {
-  cluster = new Cluster();
+  cluster = await Cluster.make();
   await cluster.prepare(() => Promise.resolve());
   await cluster.start(2);
 });

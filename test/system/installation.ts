@@ -16,10 +16,11 @@ export class Installation {
   env: Readonly<Record<string, string>> = {};
   readonly #cleanUp: () => void;
 
-  constructor() {
+  /** The store is a file in the folder, unless it is said to be elsewhere. */
+  constructor(location?: string) {
     const { path, cleanUp } = temporaryFolder();
     this.folder = path;
-    this.db = `${path}/keyctl.db`;
+    this.db = location ?? `${path}/keyctl.db`;
     this.#cleanUp = cleanUp;
   }
 
