@@ -63,7 +63,18 @@ function manifestOf(folder) {
 function licenseOf(folder) {
   const { name, version, license } = manifestOf(folder);
   const files = readdirSync(folder).filter((file) => /^(licen[cs]e|notice)/i.test(file));
-  if (files.length === 0) throw new Error(`${name} has no license file, so its code cannot go into dist.`);
   const texts = files.map((file) => readFileSync(join(folder, file), 'utf8').trim());
+  if (files.length === 0) texts.push(licenseInReadme(folder) ?? fail(`${name} has no license file, so its code cannot go into dist.`));
   return `${name} ${version} (${license})\n\n${texts.join('\n\n')}\n`;
+}
+
+/** Some packages have their license in their README only, under a heading of that name. */
+function licenseInReadme(folder) {
+  const readme = readdirSync(folder).find((file) => /^readme/i.test(file));
+  if (readme === undefined) return undefined;
+  return /^#+ licen[cs]e\s+(.*Copyright.*?)(?=^#|(?![^]))/ims.exec(readFileSync(join(folder, readme), 'utf8'))?.[1].trim();
+}
+
+function fail(message) {
+  throw new Error(message);
 }
