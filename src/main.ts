@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { hostname, userInfo } from 'node:os';
 import { isatty } from 'node:tty';
 import { fileURLToPath } from 'node:url';
+import type { Command } from 'commander';
 import { helpAsOption, isBare, runBare } from './commands/bare.ts';
 import type { Call, CommandModule, Context, StoreMode } from './commands/call.ts';
 import { refuseSecrets } from './commands/call.ts';
@@ -12,7 +13,7 @@ import { takeServiceVariables } from './commands/serve-variables.ts';
 import { checkLocation, locateStore } from './config.ts';
 import { KeyctlError } from './domain/error.ts';
 import { checkText } from './domain/names.ts';
-import type { Actor } from './domain/store.ts';
+import type { Actor, Store } from './domain/store.ts';
 import { backupStore, inspectStore, openRestore, openStore, upgradeStore } from './stores/open-store.ts';
 import { speaksUnicode } from './terminal/glyphs.ts';
 import { Output } from './terminal/output.ts';
@@ -20,6 +21,10 @@ import { Output } from './terminal/output.ts';
 // The composition root: the only file that knows the process, its clock and its randomness.
 
 const SHELL_BUSY_TIMEOUT_MS = 10_000;
+/** Somebody pressed TAB and waits. */
+const COMPLETION_BUSY_TIMEOUT_MS = 200;
+/** The global options of a call behind which no person and no script stands. */
+const NOBODY: Globals = { db: undefined, json: false, fields: null, quiet: true, color: false, input: false, actor: undefined };
 
 /** Runs keyctl with this process's arguments and sets its exit code. */
 export async function main(): Promise<void> {
@@ -38,6 +43,7 @@ export async function main(): Promise<void> {
 }
 
 async function run(argv: readonly string[]): Promise<number> {
+  if (argv[0] === '__complete') return answerShell(argv);
   refuseSecrets(argv);
   const version = readVersion();
   const program = await buildProgram(argv, {
@@ -46,6 +52,22 @@ async function run(argv: readonly string[]): Promise<number> {
     run: (module, args, options, globals) => invoke(module, args, options, globals, version),
   });
   return parse(program, argv);
+}
+
+/** What a shell asks at TAB, with the line on stdin; nobody reads an error there. */
+async function answerShell(argv: readonly string[]): Promise<number> {
+  const { complete } = await import('./commands/completing/complete.ts');
+  const opened: { close(): Promise<void> }[] = [];
+  const openForNames = (db: string | undefined): Promise<Store> =>
+    newCall({ ...NOBODY, db }, readVersion(), opened).openStore('read', COMPLETION_BUSY_TIMEOUT_MS);
+  const programFor = (words: readonly string[]): Promise<Command> =>
+    buildProgram(words, { version: '', write: () => undefined, run: () => Promise.resolve(EXIT.done) });
+  try {
+    process.stdout.write(await complete({ argv, input: readFileSync(0, 'utf8'), programFor, openStore: openForNames }));
+    return EXIT.done;
+  } finally {
+    for (const closable of opened) await closable.close();
+  }
 }
 
 async function invoke(

@@ -1,4 +1,5 @@
 import { usageError } from '../domain/error.ts';
+import { KEY_STATUSES } from '../domain/entities.ts';
 import type { KeyFilter, Store } from '../domain/store.ts';
 import { formatInstant, parseDuration, type Instant } from '../domain/utc-day.ts';
 import { describeKeys, KEY_FIELDS, keyJson, type KeyView } from '../operations/describe-keys.ts';
@@ -9,14 +10,13 @@ import { grouped, relative, statusColor } from '../terminal/style.ts';
 import { option, wholeNumber, type CommandModule } from './call.ts';
 
 const PAGE = 500;
-const STATUSES = ['active', 'disabled', 'expired', 'deleted'] as const;
 
 export const command: CommandModule = {
   configure: (cli) =>
     void cli
       .option('--account <account>', 'only the keys of this account')
       .option('--env <environment>', 'only this environment')
-      .option('--status <status>', `${STATUSES.join(', ')} or all; without it every one but the deleted`)
+      .option('--status <status>', `${KEY_STATUSES.join(', ')} or all; without it every one but the deleted`)
       .option('--search <text>', 'only keys with this in the name, the note or the mask')
       .option('--unused-since <length>', 'only keys older than this and not used since, such as 90d')
       .option('--limit <n>', 'at most so many'),
@@ -78,9 +78,9 @@ async function* pages(store: Store, filter: KeyFilter, most: number): AsyncGener
 function readStatus(text: string | undefined): KeyFilter['status'] {
   if (text === undefined) return 'not-deleted';
   if (text === 'all') return undefined;
-  const status = STATUSES.find((candidate) => candidate === text);
+  const status = KEY_STATUSES.find((candidate) => candidate === text);
   if (status !== undefined) return status;
-  throw usageError('--status is none of the statuses.', `Write ${STATUSES.join(', ')} or all.`);
+  throw usageError('--status is none of the statuses.', `Write ${KEY_STATUSES.join(', ')} or all.`);
 }
 
 function readUnusedSince(text: string | undefined, now: Instant): Instant | undefined {

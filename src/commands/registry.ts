@@ -76,6 +76,7 @@ export const REGISTRY: readonly Entry[] = [
     summary: 'print a gitleaks rule that finds your keys',
     load: () => import('./config/scanner-rule.ts'),
   },
+  { path: 'completion', group: 'Operate', summary: 'print the completion script of a shell', load: () => import('./completion.ts') },
 ];
 
 /** What a noun's own `--help` says above its verbs. */

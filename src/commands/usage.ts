@@ -1,6 +1,6 @@
 import { usageError } from '../domain/error.ts';
 import { remaining, type Balance } from '../domain/credits.ts';
-import type { UsageBucket } from '../domain/store.ts';
+import { USAGE_BUCKETS, type UsageBucket } from '../domain/traffic.ts';
 import { formatInstant, parseMonth, startOfDay, type Instant } from '../domain/utc-day.ts';
 import { reportUsage, USAGE_FIELDS, usageJson, type UsageReport } from '../operations/report-usage.ts';
 import type { Denied, UsageRow } from '../operations/usage-rows.ts';
@@ -15,8 +15,6 @@ import { KEY_ARGUMENT, readKeyReference } from './key-argument.ts';
 import { readMoment } from './moment.ts';
 import { usageCsv } from './usage-csv.ts';
 
-const BUCKETS = ['hour', 'day', 'account', 'key', 'service', 'code'] as const satisfies readonly UsageBucket[];
-
 type Options = Readonly<Record<string, unknown>>;
 
 export const command: CommandModule = {
@@ -28,7 +26,7 @@ export const command: CommandModule = {
       .option('--since <when>', 'from 7d ago, a date or a time on, rounded down to the hour; without it from 00:00 UTC today')
       .option('--until <when>', 'up to, not including, a date or a time; without it to the end of this hour')
       .option('--month <month>', 'a calendar month, UTC, such as 2026-10')
-      .option('--by <bucket>', `a row for each ${BUCKETS.join(', ')}; without it hours, or days for more than 48 hours`)
+      .option('--by <bucket>', `a row for each ${USAGE_BUCKETS.join(', ')}; without it hours, or days for more than 48 hours`)
       .option('--csv', 'CSV with a header, for spreadsheets and invoices'),
 
   run: async (call, _, options) => {
@@ -72,9 +70,9 @@ function readPeriod(options: Options, now: Instant): WantedPeriod {
 }
 
 function readBucket(text: string | undefined): UsageBucket | undefined {
-  const bucket = BUCKETS.find((candidate) => candidate === text);
+  const bucket = USAGE_BUCKETS.find((candidate) => candidate === text);
   if (text === undefined || bucket !== undefined) return bucket;
-  throw usageError('--by is nothing that usage can be told by.', `Write one of ${BUCKETS.join(', ')}.`);
+  throw usageError('--by is nothing that usage can be told by.', `Write one of ${USAGE_BUCKETS.join(', ')}.`);
 }
 
 /** Rows for a pipe; for a person also the total, and, where one account is meant, what it has left. */

@@ -80,7 +80,8 @@ export interface Key {
 /** What a verification has to know of a key. */
 export type VerifiedKey = Omit<Key, 'digest' | 'mask' | 'note' | 'rotatedFrom'>;
 
-export type KeyStatus = 'active' | 'disabled' | 'expired' | 'deleted';
+export const KEY_STATUSES = ['active', 'disabled', 'expired', 'deleted'] as const;
+export type KeyStatus = (typeof KEY_STATUSES)[number];
 
 /** A key's status at an instant. Deleted outweighs disabled, which outweighs expired, as in verification. */
 export function keyStatus(key: Pick<Key, 'deletedAt' | 'disabledAt' | 'expiresAt'>, now: Instant): KeyStatus {

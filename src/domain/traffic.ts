@@ -95,7 +95,8 @@ export interface DenialFilter extends DebitFilter {
   readonly code?: DenialCode;
 }
 
-export type UsageBucket = 'hour' | 'day' | 'account' | 'key' | 'service' | 'code';
+export const USAGE_BUCKETS = ['hour', 'day', 'account', 'key', 'service', 'code'] as const;
+export type UsageBucket = (typeof USAGE_BUCKETS)[number];
 
 export interface UsageQuery {
   readonly from: Instant;

@@ -16,6 +16,9 @@ const PACKAGE_OF = {
   'systemd-socket-activate': 'systemd',
   prlimit: 'util-linux',
   strace: 'strace',
+  bash: 'bash',
+  zsh: 'zsh',
+  fish: 'fish',
 } as const;
 
 export type Program = keyof typeof PACKAGE_OF;
