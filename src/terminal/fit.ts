@@ -19,6 +19,20 @@ export function widthOf(text: string): number {
   return width;
 }
 
+/** The text in exactly so many places: filled up with spaces, or cut, with an ellipsis in its last place. Plain text only. */
+export function fitText(text: string, places: number, align: 'left' | 'right' = 'left'): string {
+  if (places < 1) return '';
+  const missing = places - widthOf(text);
+  if (missing >= 0) return align === 'left' ? text + ' '.repeat(missing) : ' '.repeat(missing) + text;
+  let kept = '';
+  for (const character of text) {
+    if (widthOf(kept + character) > places - 1) break;
+    kept += character;
+  }
+  // A character of two places may leave the last but one empty.
+  return fitText(`${kept}…`, places);
+}
+
 /** Breaks a text between words, so that no line takes more places; a word that does by itself stands alone. */
 export function wrapWords(text: string, places: number): string {
   const lines: string[] = [];

@@ -32,9 +32,9 @@ describe('keyctl status', () => {
     await charge(opened.store, 'default', 1_000);
     const { stdout } = await run('status');
     expect(stdout).toContain('1,000 admitted, 100,000 credits');
-    expect(stdout).toContain('default/prod in 1 d');
-    expect(stdout).toContain('in 12 h, at 00:00 UTC');
-    expect(stdout).toContain('default (free): 100,000 of 100,000 credits');
+    expect(stdout).toContain('default/prod  in 1 d');
+    expect(stdout).toContain('come back in 12 h, at 00:00 UTC');
+    expect(stdout).toMatch(/default {2}free {2}#+ {2}100 % of 100,000 {2}spent\n/);
     expect(stdout).toContain('keyctl reset');
     await run('reset');
     expect((await run('status')).stdout).not.toContain('Run keyctl reset');
@@ -44,6 +44,7 @@ describe('keyctl status', () => {
     const status = JSON.parse((await run('status', '--json')).stdout) as Record<string, unknown>;
     expect(Object.keys(status)).toEqual([
       ...['store', 'day', 'today', 'accounts', 'busiest', 'keys', 'expiring', 'lastReset', 'resetsAt', 'resetsInSeconds'],
+      ...['at', 'hours', 'tightest'],
     ]);
     expect(status).toMatchObject({ store: opened.path, day: '2026-11-22', resetsInSeconds: 43_200 });
     expect((await run('status', '--fields', 'secret')).code).toBe(2);

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { MS_PER_DAY } from '../../src/domain/utc-day.ts';
+import { MS_PER_DAY, MS_PER_HOUR } from '../../src/domain/utc-day.ts';
 import { describeStatus, statusJson } from '../../src/operations/describe-status.ts';
 import { disableKeys } from '../../src/operations/disable-keys.ts';
 import { ACTOR } from '../harness.ts';
@@ -17,7 +17,11 @@ describe('the day at a glance', () => {
       keys: { active: 0, disabled: 0, expired: 0, deleted: 0 },
       expiring: { count: 0, keys: [] },
       lastReset: null,
-      ...{ resetsAt: '2026-11-23T00:00:00.000Z', resetsInSeconds: 12 * 3_600 },
+      ...{ resetsAt: '2026-11-23T00:00:00.000Z', resetsInSeconds: 12 * 3_600, at: '2026-11-22T12:00:00.000Z' },
+      hours: Array.from({ length: 13 }, (_, hour) => ({
+        ...{ hour: new Date(NOON + (hour - 12) * MS_PER_HOUR).toISOString(), requests: 0, credits: 0, denied: {} },
+      })),
+      tightest: [],
     });
   });
 
@@ -40,10 +44,36 @@ describe('the day at a glance', () => {
       accounts: 7,
     });
     expect(status['busiest']).toEqual([
-      { account: 'b', tier: 'standard', spent: 1_000, allowance: 300_000, remaining: 299_000 },
+      {
+        ...{ account: 'b', tier: 'standard', spent: 1_000, allowance: 300_000, remaining: 299_000 },
+        forecast: { state: 'lasts', exhaustedAt: null, spentByReset: expect.any(Number), basis: 'pace', days: 0 },
+      },
       ...['c', 'd', 'e', 'f'].map((account) => expect.objectContaining({ account }) as unknown),
     ]);
+    expect(status['tightest']).toEqual([]);
+    expect(status['hours']).toHaveLength(13);
+    expect((status['hours'] as unknown[])[12]).toEqual({
+      ...{ hour: '2026-11-23T12:00:00.000Z', requests: 45, credits: 4_500, denied: { invalid_api_key: 4 } },
+    });
     expect(status['lastReset']).toEqual({ at: '2026-11-23T12:00:00.000Z', day: '2026-11-23' });
+  });
+
+  test('names those near the end of their credits, however small they are, the nearest first', async () => {
+    const { store } = await memoryStore(new Date(NOON).toISOString());
+    for (const [name, tier, requests] of [
+      ['large', 'professional', 7_000],
+      ['below', 'free', 749],
+      ['near', 'free', 750],
+      ['spent', 'free', 1_000],
+    ] as const) {
+      await addAccount(store, name, tier);
+      await charge(store, name, requests);
+    }
+    const { tightest } = await describeStatus(store);
+    expect(tightest.map(({ account, forecast }) => [account, forecast.state])).toEqual([
+      ['spent', 'spent'],
+      ['near', 'runs_out'],
+    ]);
   });
 
   test('counts keys by status and warns of those that end within a week', async () => {
@@ -61,7 +91,7 @@ describe('the day at a glance', () => {
     expect(statusJson({ ...(await describeStatus(store)), now: NOON })).toMatchObject({
       expiring: {
         count: 2,
-        keys: [{ id: ending.key.id, name: 'soon', account: 'default', expiresAt: '2026-11-29T12:00:00.000Z' }, { name: 'over' }],
+        keys: [{ name: 'over' }, { id: ending.key.id, name: 'soon', account: 'default', expiresAt: '2026-11-29T12:00:00.000Z' }],
       },
     });
   });

@@ -1,0 +1,108 @@
+import { describe, expect, test } from '@jest/globals';
+import { Chalk } from 'chalk';
+import { statusScreen } from '../../src/commands/status-screen.ts';
+import { MS_PER_DAY, MS_PER_HOUR } from '../../src/domain/utc-day.ts';
+import type { BusyAccount, StatusView } from '../../src/operations/describe-status.ts';
+import { describeKeys } from '../../src/operations/describe-keys.ts';
+import { widthOf } from '../../src/terminal/fit.ts';
+import { glyphs } from '../../src/terminal/glyphs.ts';
+import { memoryStore } from '../operations/account-fixture.ts';
+import { makeKey } from '../operations/key-fixture.ts';
+
+const NOON = Date.parse('2026-11-22T12:00:00.000Z');
+const PLAIN = new Chalk({ level: 0 });
+
+function busy(account: string, spent: number, allowance: number, exhaustedAt: number | null = null): BusyAccount {
+  const forecast = { state: exhaustedAt === null ? 'lasts' : 'runs_out', exhaustedAt, spentByReset: null, basis: null, days: 9 } as const;
+  return { account, tier: 'standard', spent, allowance, remaining: allowance - spent, forecast };
+}
+
+async function viewOf(changed: Partial<StatusView> = {}): Promise<StatusView> {
+  const { store } = await memoryStore(new Date(NOON).toISOString());
+  await makeKey(store, 'web shop', { expiresAt: NOON + MS_PER_DAY });
+  await makeKey(store, '鍵'.repeat(40), { expiresAt: NOON + 2 * MS_PER_DAY });
+  const keys = await store.read(async (tx, now) => describeKeys(tx, await tx.keys.ending(now, now + 7 * MS_PER_DAY, 9), now));
+  return {
+    ...{ store: '/var/lib/keyctl/keyctl.db', now: NOON, accounts: 10_001, lastReset: { at: NOON - 12 * MS_PER_HOUR, day: 20_414 } },
+    today: { requests: 3_600, credits: 360_000, denied: { invalid_api_key: 41, insufficient_credits: 738 } },
+    hours: Array.from({ length: 13 }, (_, hour) => ({
+      ...{ at: NOON + (hour - 12) * MS_PER_HOUR, requests: hour * 50, credits: hour * 5_000, denied: {} },
+    })),
+    busiest: [busy('acme', 300_000, 300_000), busy('globex', 50_000, 1_000_000, NOON + 5 * MS_PER_HOUR), busy('initech', 10_000, 300_000)],
+    tightest: [busy('acme', 300_000, 300_000), busy('hooli', 900, 1_000)],
+    keys: { active: 99_997, disabled: 3, expired: 0, deleted: 0 },
+    expiring: { count: 12, keys },
+    ...changed,
+  };
+}
+
+const shown = async (places: number, changed: Partial<StatusView> = {}, unicode = true): Promise<readonly string[]> =>
+  statusScreen(await viewOf(changed), { places, glyphs: glyphs(unicode), paint: PLAIN });
+
+describe('the screen of keyctl status', () => {
+  test('in 80 columns', async () => {
+    expect(await shown(80)).toEqual([
+      'Store:      /var/lib/keyctl/keyctl.db',
+      'Today:      3,600 admitted, 360,000 credits',
+      'By hour:     ▁▂▂▃▄▄▅▆▆▇██  most at 12:00: 600',
+      'Denied:     779',
+      'Accounts:   10,001',
+      'Keys:       99,997 active, 3 disabled',
+      'Credits:    come back in 12 h, at 00:00 UTC',
+      'Last reset: 12 h ago',
+      '',
+      'Busiest accounts today',
+      '  acme     standard  ███████████████████████  100 % of   300,000  spent',
+      '  globex   standard  █▏░░░░░░░░░░░░░░░░░░░░░    5 % of 1,000,000  spent at 17:00',
+      '  initech  standard  ▊░░░░░░░░░░░░░░░░░░░░░░    3 % of   300,000',
+      '',
+      'Others near the end of their credits',
+      '  hooli  standard  ████████████████████████████████████░░░░   90 % of     1,000',
+      '',
+      'Denied today',
+      '  insufficient_credits  ████████████████████████████████████████  738',
+      '  invalid_api_key       ██▏░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░   41',
+      '',
+      'Keys that end within 7 days',
+      '  default/web shop                          in 1 d',
+      `  default/${'鍵'.repeat(15)}…   in 2 d`,
+      '  and 10 more',
+    ]);
+  });
+
+  test('in 200 columns stands in two, the accounts left, denials and keys right', async () => {
+    const lines = await shown(200);
+    expect(lines[0]).toMatch(/^Store: .{90,95}Denied today$/);
+    expect(lines.find((line) => line.includes('globex'))).toMatch(/globex .*spent at 17:00/);
+    expect(lines.length).toBeLessThan(20);
+  });
+
+  test.each([30, 40, 60, 80, 139, 140, 200])('no line is wider than %i columns', async (places) => {
+    for (const unicode of [true, false]) {
+      for (const line of await shown(places, {}, unicode)) expect(widthOf(line)).toBeLessThanOrEqual(places);
+    }
+  });
+
+  test('draws nothing but ASCII where there is no more', async () => {
+    const lines = await shown(80, { expiring: { count: 0, keys: [] } }, false);
+    expect(lines.join('')).toMatch(/^[\x20-\x7e]*$/);
+  });
+
+  test('of a new store says what to do, and has no empty panel', async () => {
+    const nothing = { requests: 0, credits: 0, denied: {} };
+    const lines = await shown(80, {
+      ...{
+        today: nothing,
+        hours: [{ at: NOON, ...nothing }],
+        busiest: [],
+        tightest: [],
+        expiring: { count: 0, keys: [] },
+        lastReset: null,
+      },
+      keys: { active: 0, disabled: 0, expired: 0, deleted: 0 },
+    });
+    expect(lines).toContain('Denied:     none');
+    expect(lines.at(-1)).toBe('There is no active key yet: keyctl create --name prod');
+    expect(lines.join('\n')).not.toMatch(/Busiest|Others|within 7 days|By hour/);
+  });
+});
