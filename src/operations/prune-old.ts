@@ -60,7 +60,7 @@ export async function pruneOld(store: Store, { limits, due }: PrunePlan, steps: 
   for (;;) {
     const { some, rows } = await steps.run(async (stint) => {
       const rows = Math.ceil(ROWS_PER_STEP * stint.portion);
-      return { rows, some: await store.write((tx) => stint.work(() => tx.prune(limits, rows))) };
+      return { rows, some: await store.writeBeside((tx) => stint.work(() => tx.prune(limits, rows))) };
     });
     pruned = { debits: pruned.debits + some.debits, usage: pruned.usage + some.usage, requestIds: pruned.requestIds + some.requestIds };
     if (total(some) < rows) return pruned;

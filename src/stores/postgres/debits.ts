@@ -5,11 +5,12 @@ import { rolledUp } from './daily-usage.ts';
 import type { Horizon } from './horizon.ts';
 import { Conditions, type Sql } from './sql.ts';
 
-/** Few debits, found before anything is looked up for them: joined the other way round, it would be looked up for all. */
+/** Debits with the names that go with them, each looked up by itself: a join may walk through all accounts and keys for it. */
 function described(debits: string): string {
-  return `SELECT d.number, d.at, d.account_ref, a.name AS account, d.key_ref, k.id AS key_id, k.name AS key_name, s.name AS service,
-      d.service_ref, d.cost, d.balance_after, d.request_id, d.refunded_at
-    FROM (${debits}) d JOIN accounts a ON a.ref = d.account_ref JOIN services s ON s.ref = d.service_ref LEFT JOIN keys k ON k.ref = d.key_ref`;
+  return `SELECT d.number, d.at, d.account_ref, (SELECT name FROM accounts WHERE ref = d.account_ref) AS account, d.key_ref,
+      (SELECT id FROM keys WHERE ref = d.key_ref) AS key_id, (SELECT name FROM keys WHERE ref = d.key_ref) AS key_name,
+      (SELECT name FROM services WHERE ref = d.service_ref) AS service, d.service_ref, d.cost, d.balance_after, d.request_id, d.refunded_at
+    FROM (${debits}) d`;
 }
 
 export class PostgresDebits implements DebitWrites {

@@ -1,12 +1,12 @@
 import type { CountedDenial, Denial, DenialFilter } from '../../domain/store.ts';
 import { Conditions, type Sql } from './sql.ts';
 
-/** Few denials, found before anything is looked up for them. */
+/** Denials with the names that go with them, each looked up by itself: a join may walk through all accounts and keys for it. */
 function described(denials: string): string {
-  return `SELECT d.number, d.at, d.account_ref, a.name AS account, k.id AS key_id, k.name AS key_name, s.name AS service, d.code, d.ip,
-      d.request_id, d.requests AS count
-    FROM (${denials}) d LEFT JOIN accounts a ON a.ref = d.account_ref LEFT JOIN keys k ON k.ref = d.key_ref
-      LEFT JOIN services s ON s.ref = d.service_ref`;
+  return `SELECT d.number, d.at, d.account_ref, (SELECT name FROM accounts WHERE ref = d.account_ref) AS account,
+      (SELECT id FROM keys WHERE ref = d.key_ref) AS key_id, (SELECT name FROM keys WHERE ref = d.key_ref) AS key_name,
+      (SELECT name FROM services WHERE ref = d.service_ref) AS service, d.code, d.ip, d.request_id, d.requests AS count
+    FROM (${denials}) d`;
 }
 
 export function deniedPage(

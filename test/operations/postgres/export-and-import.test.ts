@@ -1,0 +1,4 @@
+import { overPostgres } from '../../postgres/store.ts';
+
+overPostgres();
+await import('../export-and-import.test.ts');

@@ -1,0 +1,182 @@
+import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import pg from 'pg';
+import type { ReadTransaction } from '../../../src/domain/store.ts';
+import { dayOf, hourOf, MS_PER_DAY, MS_PER_HOUR } from '../../../src/domain/utc-day.ts';
+import type { TemporaryStore } from '../../harness.ts';
+import { storeInPostgres } from '../../postgres/store.ts';
+import { addAccount, addKey, requestBy, settleOne } from '../contract.ts';
+import { fillWithMany, LARGE } from './many-rows.ts';
+
+// Every statement that the store sends for an act is explained, with the values that it was sent with, and carried out and taken back.
+
+const NOON = Date.parse('2026-11-22T12:00:00.000Z');
+const TODAY = dayOf(NOON);
+
+let opened: TemporaryStore;
+let explaining: pg.Client;
+
+beforeAll(async () => {
+  // Made two days ago, so that there are tables for the debits of three.
+  const clock = { now: NOON - 2 * MS_PER_DAY };
+  opened = await storeInPostgres(clock);
+  clock.now = NOON;
+  await fillWithMany(opened.path, NOON);
+  explaining = new pg.Client({ connectionString: opened.path });
+  await explaining.connect();
+  await explaining.query('SET search_path = keyctl');
+  await explaining.query('SET jit = off');
+}, 120_000);
+
+afterAll(async () => {
+  await explaining.end();
+  await opened.cleanUp();
+});
+
+interface Sent {
+  readonly text: string;
+  readonly values: readonly unknown[];
+}
+
+/** The statements that read or write tables, as they are sent while the act runs. */
+async function sentBy(act: () => Promise<unknown>): Promise<readonly Sent[]> {
+  const spy = jest.spyOn(pg.Client.prototype, 'query');
+  try {
+    await act();
+    const sent = spy.mock.calls.map(([query]) => query as unknown as Sent);
+    return sent.filter(({ text }) => /^\s*(SELECT|WITH|INSERT|UPDATE|DELETE)\b/.test(text) && /\b(FROM|INTO|UPDATE)\b/.test(text));
+  } finally {
+    spy.mockRestore();
+  }
+}
+
+interface Plan {
+  readonly 'Node Type': string;
+  readonly 'Relation Name'?: string;
+  readonly 'Actual Rows': number;
+  readonly 'Actual Loops': number;
+  readonly 'Rows Removed by Filter'?: number;
+  readonly 'Rows Removed by Index Recheck'?: number;
+  readonly Plans?: readonly Plan[];
+}
+
+function scansIn(plan: Plan): Plan[] {
+  const below = (plan.Plans ?? []).flatMap(scansIn);
+  return plan['Relation Name'] === undefined || !plan['Node Type'].includes('Scan') ? below : [plan, ...below];
+}
+
+function isLarge(relation = ''): boolean {
+  return relation.startsWith('debits_') || (LARGE as readonly string[]).includes(relation);
+}
+
+/** What the act reads of the large tables: the names of those that it walks through as they lie, and how many rows it looks at. */
+async function readBy(act: () => Promise<unknown>): Promise<{ walked: readonly string[]; rows: number; statements: number }> {
+  const sent = await sentBy(act);
+  const walked: string[] = [];
+  let rows = 0;
+  for (const { text, values } of sent) {
+    await explaining.query('BEGIN');
+    const explained = await explaining.query<{ 'QUERY PLAN': { Plan: Plan }[] }>(`EXPLAIN (ANALYZE, FORMAT JSON) ${text}`, [...values]);
+    await explaining.query('ROLLBACK');
+    const plans = explained.rows[0]?.['QUERY PLAN'] ?? [];
+    for (const scan of plans.flatMap(({ Plan: plan }) => scansIn(plan))) {
+      const relation = scan['Relation Name'];
+      if (!isLarge(relation)) continue;
+      const removed = (scan['Rows Removed by Filter'] ?? 0) + (scan['Rows Removed by Index Recheck'] ?? 0);
+      rows += (scan['Actual Rows'] + removed) * scan['Actual Loops'];
+      if (scan['Node Type'] === 'Seq Scan' && scan['Actual Loops'] > 0) walked.push(`${relation ?? ''} for ${text}`);
+    }
+  }
+  return { walked, rows, statements: sent.length };
+}
+
+const reading =
+  (act: (tx: ReadTransaction) => Promise<unknown>): (() => Promise<unknown>) =>
+  () =>
+    opened.store.read(act);
+
+const DAY = { from: NOON - MS_PER_DAY, to: NOON + MS_PER_HOUR, table: 'hour' } as const;
+const MONTH = { from: NOON - 30 * MS_PER_DAY, to: NOON + MS_PER_DAY, table: 'day' } as const;
+
+/** What is asked, how it is asked of the store, and how many rows it may look at for it, over all the statements. */
+const READS: readonly (readonly [string, (tx: ReadTransaction) => Promise<unknown>, number])[] = [
+  ['a page of all keys', (tx) => tx.keys.page({ now: NOON, status: 'not-deleted' }, { after: 20_000, limit: 500 }), 1_000],
+  ['a page of active keys', (tx) => tx.keys.page({ now: NOON, status: 'active' }, { after: 20_000, limit: 500 }), 1_000],
+  ['a page of an account’s keys', (tx) => tx.keys.page({ now: NOON, accountRef: 500 }, { after: 0, limit: 500 }), 50],
+  ['a key by its id', (tx) => tx.keys.byId('key_00000700'), 10],
+  ['keys by how their id begins', (tx) => tx.keys.liveByIdPrefix('key_000007', 5), 50],
+  ['a key by its name', (tx) => tx.keys.liveByName('k700', null), 10],
+  ['keys by how their name begins', (tx) => tx.keys.liveByNamePrefix('k70', null, 20), 50],
+  ['a key by its secret', (tx) => tx.keys.byDigest('00'.repeat(32)), 10],
+  ['a page of all accounts', (tx) => tx.accounts.page({}, { after: 9_000, limit: 500 }), 1_500],
+  ['a page of a tier', (tx) => tx.accounts.page({ tier: { name: 'startup', day: TODAY } }, { after: 9_000, limit: 50 }), 500],
+  ['an account by its name', (tx) => tx.accounts.byName('a700'), 10],
+  ['the newest debits', (tx) => tx.debits.page({}, null, 500), 2_500],
+  ['a later page of debits', (tx) => tx.debits.page({}, (NOON - MS_PER_DAY) * 1_000, 500), 2_500],
+  ['the debits of an account', (tx) => tx.debits.page({ accountRef: 70 }, null, 20), 150],
+  ['the debits of a key', (tx) => tx.debits.page({ keyRef: 70 }, null, 20), 150],
+  ['the debits of an hour', (tx) => tx.debits.page({ since: NOON - 3 * MS_PER_HOUR, until: NOON - 2 * MS_PER_HOUR }, null, 500), 2_500],
+  ['debits as they come', (tx) => tx.debits.since({}, (NOON - MS_PER_HOUR) * 1_000, 500), 2_500],
+  ['a debit by its id', (tx) => tx.debits.byNumber(NOON * 1_000 - 5), 10],
+  ['the time of the newest debit', (tx) => tx.debits.newestAt(), 5],
+  ['the pace of the last moments', (tx) => tx.debits.pace(NOON - 60_000, 1_000, 5), 1_100],
+  ['the newest denials', (tx) => tx.usage.denials({}, 500), 2_500],
+  ['a later page of denials', (tx) => tx.usage.denials({}, 500, { at: NOON - 9_000_000, number: 9_000 }), 2_500],
+  ['an account’s usage by the hour', (tx) => tx.usage.sums({ ...DAY, by: 'hour', accountRef: 70 }), 250],
+  ['an account’s usage by the day', (tx) => tx.usage.sums({ ...MONTH, by: 'day', accountRef: 70 }), 250],
+  ['a key’s usage by the day', (tx) => tx.usage.sums({ ...MONTH, by: 'service', keyRef: 70 }), 250],
+  ['everybody’s usage of two hours', (tx) => tx.usage.sums({ ...DAY, from: NOON - MS_PER_HOUR, by: 'hour' }), 20_000],
+  ['what the keys of a page did today', (tx) => tx.usage.ofKeys([70, 71, 72, 9_000], TODAY), 400],
+  ['what keys did by the hour', (tx) => tx.usage.ofKeysByHour([70, 71], hourOf(NOON) - 24, hourOf(NOON)), 400],
+  ['whether debits wait to be folded', (tx) => tx.usage.unfoldedBefore(NOON), 10],
+  ['the books of some accounts', (tx) => tx.credits.balances([70, 71, 72], TODAY), 20],
+  ['the books of a range', (tx) => tx.credits.booksIn(TODAY - 1, { after: 500, through: 600 }), 2_500],
+  ['what was spent towards a cap', (tx) => tx.credits.capSpent(70, TODAY), 10],
+  ['the newest adjustments of an account', (tx) => tx.credits.adjustments(70, 20), 50],
+  ['the newest entries of the audit trail', (tx) => tx.audit.page({}, null, 50), 100],
+];
+
+describe('pages are read by key from indexes, whatever else there is', () => {
+  test.each(READS)('%s', async (_, act, most) => {
+    const { walked, rows, statements } = await readBy(reading(act));
+    expect(walked).toEqual([]);
+    expect(statements).toBeGreaterThan(0);
+    expect(rows).toBeLessThanOrEqual(most);
+  });
+});
+
+describe('acts find their rows by key', () => {
+  test('verifying a batch, with keys that are known and keys that are not', async () => {
+    const account = await addAccount(opened.store, 'verified');
+    const keys = [await addKey(opened.store, account), await addKey(opened.store, account, { name: 'other', dailyCap: 1_000 })];
+    const batch = keys.flatMap((key, which) => [requestBy(key), requestBy(key, { requestId: `id-${String(which)}` })]);
+    for (let time = 0; time < 2; time += 1) {
+      const { walked, rows } = await readBy(() => opened.store.settle(batch));
+      expect(walked).toEqual([]);
+      expect(rows).toBeLessThanOrEqual(100);
+    }
+  });
+
+  test('folding the next debits', async () => {
+    const { walked, rows } = await readBy(() => opened.store.writeBeside((tx) => tx.usage.fold(20)));
+    expect(walked).toEqual([]);
+    expect(rows).toBeLessThanOrEqual(200);
+  });
+
+  test('giving a debit back', async () => {
+    const account = await addAccount(opened.store, 'refunded');
+    await settleOne(opened.store, requestBy(await addKey(opened.store, account)));
+    const [debit] = await opened.store.read((tx) => tx.debits.page({ accountRef: account.ref }, null, 1));
+    if (debit === undefined) throw new RangeError('no debit');
+    const { walked, rows } = await readBy(() => opened.store.write((tx, now) => tx.debits.refund(debit, now)));
+    expect(walked).toEqual([]);
+    expect(rows).toBeLessThanOrEqual(20);
+  });
+
+  test('counting denials', async () => {
+    const at = { at: NOON, account: 'a70', keyId: 'key_00000069', service: 'default', code: 'api_key_disabled' } as const;
+    const denials = [{ ...at, ip: null, requestId: null, count: 3 }];
+    const { walked, rows } = await readBy(() => opened.store.writeBeside((tx) => tx.usage.addDenials(denials)));
+    expect(walked).toEqual([]);
+    expect(rows).toBeLessThanOrEqual(20);
+  });
+});
