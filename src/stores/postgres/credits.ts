@@ -100,8 +100,9 @@ export class PostgresCredits implements CreditWrites {
   }
 
   async capSpent(capGroup: Ref, day: UtcDay): Promise<number> {
-    const account = 'account_ref = (SELECT account_ref FROM keys WHERE ref = cap_group)';
-    return this.#sql.number(`SELECT spent FROM cap_spending WHERE cap_group = ? AND day = ? AND ${account}`, capGroup, day);
+    // A chain is of one account, that of its first key, which leads the keys of the table.
+    const account = 'account_ref = (SELECT account_ref FROM keys WHERE ref = ?)';
+    return this.#sql.number(`SELECT spent FROM cap_spending WHERE ${account} AND cap_group = ? AND day = ?`, capGroup, capGroup, day);
   }
 
   async closedThrough(): Promise<UtcDay> {

@@ -52,8 +52,9 @@ async function sentBy(act: () => Promise<unknown>): Promise<readonly Sent[]> {
 interface Plan {
   readonly 'Node Type': string;
   readonly 'Relation Name'?: string;
-  readonly 'Actual Rows': number;
-  readonly 'Actual Loops': number;
+  /** Only where the statement was carried out. */
+  readonly 'Actual Rows'?: number;
+  readonly 'Actual Loops'?: number;
   readonly 'Rows Removed by Filter'?: number;
   readonly 'Rows Removed by Index Recheck'?: number;
   readonly Plans?: readonly Plan[];
@@ -68,31 +69,34 @@ function isLarge(relation = ''): boolean {
   return relation.startsWith('debits_') || (LARGE as readonly string[]).includes(relation);
 }
 
-/** What the act reads of the large tables: the names of those that it walks through as they lie, and how many rows it looks at. */
-async function readBy(act: () => Promise<unknown>): Promise<{ walked: readonly string[]; rows: number; statements: number }> {
+interface Read {
+  /** The statements that walk through a large table as it lies. */
+  readonly walked: readonly string[];
+  /** How many rows of large tables were looked at; 0 where the statements were only planned. */
+  readonly rows: number;
+  readonly statements: number;
+}
+
+/** What the act reads of the large tables. What writes is planned and not carried out a second time. */
+async function readBy(act: () => Promise<unknown>, carriedOut: boolean): Promise<Read> {
   const sent = await sentBy(act);
   const walked: string[] = [];
   let rows = 0;
   for (const { text, values } of sent) {
-    await explaining.query('BEGIN');
-    const explained = await explaining.query<{ 'QUERY PLAN': { Plan: Plan }[] }>(`EXPLAIN (ANALYZE, FORMAT JSON) ${text}`, [...values]);
-    await explaining.query('ROLLBACK');
+    const how = `EXPLAIN (${carriedOut ? 'ANALYZE, ' : ''}FORMAT JSON) ${text}`;
+    const explained = await explaining.query<{ 'QUERY PLAN': { Plan: Plan }[] }>(how, [...values]);
     const plans = explained.rows[0]?.['QUERY PLAN'] ?? [];
     for (const scan of plans.flatMap(({ Plan: plan }) => scansIn(plan))) {
       const relation = scan['Relation Name'];
-      if (!isLarge(relation)) continue;
+      const loops = scan['Actual Loops'] ?? 1;
+      if (!isLarge(relation) || loops === 0) continue;
       const removed = (scan['Rows Removed by Filter'] ?? 0) + (scan['Rows Removed by Index Recheck'] ?? 0);
-      rows += (scan['Actual Rows'] + removed) * scan['Actual Loops'];
-      if (scan['Node Type'] === 'Seq Scan' && scan['Actual Loops'] > 0) walked.push(`${relation ?? ''} for ${text}`);
+      rows += ((scan['Actual Rows'] ?? 0) + removed) * loops;
+      if (scan['Node Type'] === 'Seq Scan') walked.push(`${relation ?? ''} for ${text}`);
     }
   }
   return { walked, rows, statements: sent.length };
 }
-
-const reading =
-  (act: (tx: ReadTransaction) => Promise<unknown>): (() => Promise<unknown>) =>
-  () =>
-    opened.store.read(act);
 
 const DAY = { from: NOON - MS_PER_DAY, to: NOON + MS_PER_HOUR, table: 'hour' } as const;
 const MONTH = { from: NOON - 30 * MS_PER_DAY, to: NOON + MS_PER_DAY, table: 'day' } as const;
@@ -105,7 +109,7 @@ const READS: readonly (readonly [string, (tx: ReadTransaction) => Promise<unknow
   ['a key by its id', (tx) => tx.keys.byId('key_00000700'), 10],
   ['keys by how their id begins', (tx) => tx.keys.liveByIdPrefix('key_000007', 5), 50],
   ['a key by its name', (tx) => tx.keys.liveByName('k700', null), 10],
-  ['keys by how their name begins', (tx) => tx.keys.liveByNamePrefix('k70', null, 20), 50],
+  ['keys by how their name begins', (tx) => tx.keys.liveByNamePrefix('k70', null, 20), 200],
   ['a key by its secret', (tx) => tx.keys.byDigest('00'.repeat(32)), 10],
   ['a page of all accounts', (tx) => tx.accounts.page({}, { after: 9_000, limit: 500 }), 1_500],
   ['a page of a tier', (tx) => tx.accounts.page({ tier: { name: 'startup', day: TODAY } }, { after: 9_000, limit: 50 }), 500],
@@ -137,29 +141,31 @@ const READS: readonly (readonly [string, (tx: ReadTransaction) => Promise<unknow
 
 describe('pages are read by key from indexes, whatever else there is', () => {
   test.each(READS)('%s', async (_, act, most) => {
-    const { walked, rows, statements } = await readBy(reading(act));
+    const { walked, rows, statements } = await readBy(() => opened.store.read(act), true);
     expect(walked).toEqual([]);
     expect(statements).toBeGreaterThan(0);
     expect(rows).toBeLessThanOrEqual(most);
   });
 });
 
+async function expectNothingWalked(act: () => Promise<unknown>): Promise<void> {
+  const { walked, statements } = await readBy(act, false);
+  expect(walked).toEqual([]);
+  expect(statements).toBeGreaterThan(0);
+}
+
 describe('acts find their rows by key', () => {
   test('verifying a batch, with keys that are known and keys that are not', async () => {
     const account = await addAccount(opened.store, 'verified');
     const keys = [await addKey(opened.store, account), await addKey(opened.store, account, { name: 'other', dailyCap: 1_000 })];
     const batch = keys.flatMap((key, which) => [requestBy(key), requestBy(key, { requestId: `id-${String(which)}` })]);
-    for (let time = 0; time < 2; time += 1) {
-      const { walked, rows } = await readBy(() => opened.store.settle(batch));
-      expect(walked).toEqual([]);
-      expect(rows).toBeLessThanOrEqual(100);
-    }
+    await expectNothingWalked(() => opened.store.settle(batch));
+    await expectNothingWalked(() => opened.store.settle(batch));
+    await expectNothingWalked(() => opened.store.preview(batch));
   });
 
   test('folding the next debits', async () => {
-    const { walked, rows } = await readBy(() => opened.store.writeBeside((tx) => tx.usage.fold(20)));
-    expect(walked).toEqual([]);
-    expect(rows).toBeLessThanOrEqual(200);
+    await expectNothingWalked(() => opened.store.writeBeside((tx) => tx.usage.fold(20)));
   });
 
   test('giving a debit back', async () => {
@@ -167,16 +173,13 @@ describe('acts find their rows by key', () => {
     await settleOne(opened.store, requestBy(await addKey(opened.store, account)));
     const [debit] = await opened.store.read((tx) => tx.debits.page({ accountRef: account.ref }, null, 1));
     if (debit === undefined) throw new RangeError('no debit');
-    const { walked, rows } = await readBy(() => opened.store.write((tx, now) => tx.debits.refund(debit, now)));
-    expect(walked).toEqual([]);
-    expect(rows).toBeLessThanOrEqual(20);
+    await expectNothingWalked(() => opened.store.write((tx, now) => tx.debits.refund(debit, now)));
   });
 
   test('counting denials', async () => {
     const at = { at: NOON, account: 'a70', keyId: 'key_00000069', service: 'default', code: 'api_key_disabled' } as const;
-    const denials = [{ ...at, ip: null, requestId: null, count: 3 }];
-    const { walked, rows } = await readBy(() => opened.store.writeBeside((tx) => tx.usage.addDenials(denials)));
-    expect(walked).toEqual([]);
-    expect(rows).toBeLessThanOrEqual(20);
+    await expectNothingWalked(() =>
+      opened.store.writeBeside((tx) => tx.usage.addDenials([{ ...at, ip: null, requestId: null, count: 3 }])),
+    );
   });
 });
