@@ -135,11 +135,16 @@ export function rateOf(facts: Facts, now: Instant): RateState | null {
   return facts.limit === null ? null : rateState(facts.limit, facts.arrival, now * 1_000);
 }
 
+/** The first check that fails, or null for an admission: the decision alone, for who asks millions of times and reads no verdict. */
+export function firstFailing(request: Request, facts: Facts, now: Instant): DenialCode | null {
+  for (const [code, passes] of CHECKS) if (!passes(request, facts, now)) return code;
+  return null;
+}
+
 /** The one place where keyctl decides: pure, total, and the same for `serve`, `charge`, `verify`, `explain` and `simulate`. */
 export function decide(request: Request, facts: Facts, now: Instant): Decision {
-  for (const [code, passes] of CHECKS) {
-    if (!passes(request, facts, now)) return { verdict: denial(code, request, facts, now), change: cutOf(code, request, facts, now) };
-  }
+  const code = firstFailing(request, facts, now);
+  if (code !== null) return { verdict: denial(code, request, facts, now), change: cutOf(code, request, facts, now) };
   return facts.prior === null ? admission(request, facts, now) : replay(facts.prior, request, facts, now);
 }
 
@@ -148,19 +153,22 @@ function cutOf(code: DenialCode, request: Request, facts: Facts, now: Instant): 
   return arrival === null ? null : { kind: 'cut', arrival };
 }
 
-function admission(request: Request, facts: Facts, now: Instant): Decision {
+/** What an admitted request takes. */
+export function debitOf(request: Request, facts: Facts, now: Instant): Change & { readonly kind: 'debit' } {
   const cost = priceOf(request, facts);
   const before = facts.balance;
   if (before === null) throw new RangeError('an admission needs a balance');
   const balance = { day: before.day, granted: before.granted, adjusted: before.adjusted, spent: before.spent + cost };
-  const capSpent = facts.capSpent + cost;
   const arrival = request.fromShell ? null : (rateOf(facts, now)?.next ?? null);
-  const after = { ...facts, balance, capSpent, arrival: arrival ?? facts.arrival };
+  return { kind: 'debit', cost, balance, arrival, capSpent: facts.capSpent + cost };
+}
+
+function admission(request: Request, facts: Facts, now: Instant): Decision {
   if (request.dryRun) return { verdict: describe('ok', request, facts, now), change: null };
-  return {
-    verdict: describe('ok', request, after, now, debitId(facts.nextDebit)),
-    change: { kind: 'debit', cost, balance, arrival, capSpent },
-  };
+  const change = debitOf(request, facts, now);
+  const { balance, capSpent, arrival } = change;
+  const after = { ...facts, balance, capSpent, arrival: arrival ?? facts.arrival };
+  return { verdict: describe('ok', request, after, now, debitId(facts.nextDebit)), change };
 }
 
 function replay(prior: PriorCharge, request: Request, facts: Facts, now: Instant): Decision {

@@ -53,7 +53,8 @@ function readLimit(text: string): LimitEdit {
   return { service, rate, burst: burstText === undefined ? rate : wholeNumber("--limit's burst", burstText, 1, MAX_BURST) };
 }
 
-function readRate(name: string, text: string): number {
+/** `10/s`. Throws `usage`, and names the flag. */
+export function readRate(name: string, text: string): number {
   const rate = /^(\d{1,7})\/s$/.exec(text)?.[1];
   const number = rate === undefined ? Number.NaN : Number(rate);
   if (number >= 1 && number <= MAX_REQUESTS_PER_SECOND) return number;
