@@ -109,7 +109,7 @@ function partsOf(bar: Stretch, top: number, { height, glyphs }: ChartStyle): { w
   if (bar.denied > 0) {
     const least = bar.admitted > 0 ? 2 : 1;
     const rows = Math.min(height, Math.max(least, rowsOf(bar.admitted + bar.denied, top, height)));
-    const denied = Math.min(rows - (least - 1), Math.max(1, Math.round((bar.denied / top) * height)));
+    const denied = bar.admitted === 0 ? rows : Math.min(rows - 1, Math.max(1, Math.round((bar.denied / top) * height)));
     return { whole: rows - denied, end: '', denied };
   }
   const levels = glyphs.upward.length + 1;

@@ -36,6 +36,13 @@ describe('a chart', () => {
     ]);
   });
 
+  test('shows nothing as admitted where everything was denied, however the heights round', () => {
+    for (let denied = 1; denied <= 100; denied += 1) {
+      const { lines } = drawChart([stretch('01', 0, denied), stretch('02', 100)], plain);
+      expect(lines.map((line) => line.slice(7, 12)).join('')).not.toMatch(/[█▁▂▃▄▅▆▇]/);
+    }
+  });
+
   test('is the same in ASCII', () => {
     expect(drawChart([stretch('01', 20, 0, 50), stretch('02', 50, 50, 50)], ascii).lines).toEqual([
       '  100 |      xxxxx',
