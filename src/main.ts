@@ -163,6 +163,7 @@ function newContext(version: string): Context {
     randomBytes,
     version,
     program: fileURLToPath(new URL('../bin/keyctl.js', import.meta.url)),
+    interpreter: process.execPath,
     identity: () => ({ osUser: osUser(), sudoUser: process.env['SUDO_USER'] ?? null, host: hostname() }),
     stopRequested: () =>
       new Promise((resolve) => {

@@ -85,10 +85,10 @@ export function keysIn(text: string): readonly string[] {
 }
 
 /** The commands that show a secret, alone on stdout or as `apiKey`. */
-const SHOWS = /^(create|rotate)$/;
+const SHOWS = /^(create|init|rotate)$/;
 
 /**
- * Throws when a run of keyctl told a secret where it does not belong: anywhere but, once, on the stdout of `create` and `rotate`. What the
+ * Throws when a run of keyctl told a secret where it does not belong: anywhere but, once, on the stdout of `create`, `init` and `rotate`. What the
  * harness runs goes through here, so that the whole suite is one search.
  */
 export function refuseTold(args: readonly string[], stdout: string, stderr: string): void {

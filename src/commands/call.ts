@@ -22,6 +22,8 @@ export interface Context {
   readonly version: string;
   /** The file that a shell starts this program from. */
   readonly program: string;
+  /** The file of Node that runs it. */
+  readonly interpreter: string;
   /** The user of the operating system, for the audit trail and for permissions. */
   readonly identity: () => Omit<Actor, 'claimed'>;
   /** Resolves at the first SIGINT or SIGTERM. */

@@ -73,6 +73,7 @@ function newCall(
         randomBytes,
         version: 'test',
         program: BINARY,
+        interpreter: process.execPath,
       },
       ...{ identity: () => ACTOR, stopRequested: () => stop ?? new Promise<never>(() => undefined) },
       serviceVariables: () => NO_SERVICE_VARIABLES,

@@ -90,7 +90,15 @@ export async function atTerminal(
     out: new Output({ ...sinks, json: false, fields: null, quiet: false, color: false }),
     actor: ACTOR,
     context: {
-      ...{ env: {}, stdin: Readable.from([]), clock: () => clock.now, randomBytes, version: 'test', program: BINARY },
+      ...{
+        env: {},
+        stdin: Readable.from([]),
+        clock: () => clock.now,
+        randomBytes,
+        version: 'test',
+        program: BINARY,
+        interpreter: process.execPath,
+      },
       ...{ identity: () => ACTOR, stopRequested: () => new Promise<never>(() => undefined) },
       serviceVariables: () => NO_SERVICE_VARIABLES,
     },

@@ -28,7 +28,15 @@ describe('what serve is told', () => {
       out: new Output({ stdout: sink, stderr: sink, json: false, fields: null, quiet: false, color: false }),
       actor: ACTOR,
       context: {
-        ...{ env, stdin: Readable.from([]), clock: () => 0, randomBytes: () => new Uint8Array(), version: 'test', program: 'keyctl' },
+        ...{
+          env,
+          stdin: Readable.from([]),
+          clock: () => 0,
+          randomBytes: () => new Uint8Array(),
+          version: 'test',
+          program: 'keyctl',
+          interpreter: 'node',
+        },
         ...{ identity: () => ACTOR, stopRequested: refuse, serviceVariables: () => NO_SERVICE_VARIABLES },
       },
       ...{

@@ -195,3 +195,44 @@ describe('tables', () => {
     expect(await terminals.run(['list'], { db, env: { TERM: 'dumb' } }).ended()).toMatchObject({ code: 0, escapes: false });
   });
 });
+
+describe('keyctl init on a terminal', () => {
+  test.each([80, 200])('asks, shows what it would make, and makes it, in %i columns', async (columns) => {
+    const screen = terminals.run(['init'], { db, columns });
+    await screen.shows('Nothing is written before your last answer');
+    await screen.shows('Prefix of your keys');
+    screen.types('C-u', 'shop', 'Enter');
+    await screen.shows('Environments are development, qa, production. Add one?');
+    screen.types('n', 'Enter');
+    await screen.shows('Tiers are free');
+    screen.types('n', 'Enter');
+    await screen.shows('Name of the first account');
+    screen.types('acme', 'Enter');
+    await screen.shows(/professional +10,000,000 credits a day/);
+    screen.types('Down', 'Enter');
+    await screen.shows('Name of its first key');
+    screen.types('Enter');
+    await screen.shows('Environment of that key');
+    screen.types('Enter');
+    await screen.shows(/Account: +acme, on standard/);
+    expect(existsSync(db)).toBe(false);
+    await screen.shows('Make it so?');
+    screen.types('y', 'Enter');
+    const { code, lines } = await screen.ended();
+    expect(code).toBe(0);
+    expect(lines.join('\n').match(/shop_prod_[0-9A-Za-z]{36}/g)).toHaveLength(1);
+    expect(await keys()).toMatchObject([{ account: 'acme', name: 'prod', environment: 'production' }]);
+  });
+
+  test('leaves no trace when the person says Ctrl-C at the last question', async () => {
+    const screen = terminals.run(['init'], { db });
+    for (const question of ['Prefix', 'Environments are', 'Tiers are', 'first account', 'Its tier', 'first key', 'of that key']) {
+      await screen.shows(question);
+      screen.types('Enter');
+    }
+    await screen.shows('Make it so?');
+    screen.types('C-c');
+    expect(await screen.ended()).toMatchObject({ code: 130 });
+    expect(existsSync(db)).toBe(false);
+  });
+});
