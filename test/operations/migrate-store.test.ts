@@ -11,8 +11,8 @@ import { migrateStore, previewMigration } from '../../src/operations/migrate-sto
 import { refundDebit } from '../../src/operations/refund-debit.ts';
 import { reset } from '../../src/operations/reset.ts';
 import { openStore } from '../../src/stores/open-store.ts';
-import { ACTOR, temporaryStore } from '../harness.ts';
-import { requestBy } from '../stores/contract.ts';
+import { ACTOR, temporaryStore, type TemporaryStore } from '../harness.ts';
+import { requestBy, STORE_KINDS } from '../stores/contract.ts';
 import { addAccount, failureOf, trail } from './account-fixture.ts';
 import { comparable, exported } from './archive-fixture.ts';
 import { diagnose, tamper, wrongIn } from './doctor-fixture.ts';

@@ -40,7 +40,7 @@ export class Commits {
   }
 
   /** Throws `store_newer` when a newer program has moved the store on. */
-  checkUsable(usableSince: number): void {
-    checkStillUsable(this.#place, usableSince);
+  checkUsable(usableSince: number, movedTo: string | null = null): void {
+    checkStillUsable(this.#place, usableSince, movedTo);
   }
 }

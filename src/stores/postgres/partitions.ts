@@ -1,11 +1,18 @@
-import { firstDebitNumber } from '../../domain/debit.ts';
-import { formatDay, startOfDay, type UtcDay } from '../../domain/utc-day.ts';
+import { firstDebitNumber, type DebitNumber } from '../../domain/debit.ts';
+import { dayOf, formatDay, startOfDay, type UtcDay } from '../../domain/utc-day.ts';
 import type { Connection } from './connection.ts';
 import { SCHEMA_LOCK } from './locks.ts';
+
+const MICROS_PER_MS = 1_000;
 
 /** The table that has the debits whose numbers are of one day. */
 export function partitionOf(day: UtcDay): string {
   return `debits_${formatDay(day).replaceAll('-', '_')}`;
+}
+
+/** The day in whose table a debit of that number is. */
+export function dayOfNumber(number: DebitNumber): UtcDay {
+  return dayOf(Math.floor(number / MICROS_PER_MS));
 }
 
 /**

@@ -9,6 +9,7 @@ import type { Answer, Connection } from './connection.ts';
 import { codeOf } from './errors.ts';
 import { Horizon } from './horizon.ts';
 import { BESIDE_LOCK, BOOKS_LOCK } from './locks.ts';
+import { MOVED_PLACE } from './moved.ts';
 import { PostgresSettling } from './settle.ts';
 import { Sql } from './sql.ts';
 import { PostgresTransaction } from './transaction.ts';
@@ -29,7 +30,7 @@ const BEGIN: Record<TransactionKind, readonly string[]> = {
   ],
 };
 
-const NOW = 'SELECT coalesce($1::bigint, clock_ms()), (SELECT max(usable_since) FROM schema_versions)';
+const NOW = `SELECT coalesce($1::bigint, clock_ms()), (SELECT max(usable_since) FROM schema_versions), ${MOVED_PLACE}`;
 
 /** The server refuses to write. */
 const READ_ONLY = '25006';
@@ -83,8 +84,8 @@ export class Session {
       ...BEGIN[kind].map((text) => connection.ask(text, [])),
       connection.ask(NOW, [given], 'now'),
     ]);
-    const [now, usableSince] = answers.at(-1)?.rows[0] ?? [];
-    this.#commits.checkUsable(Number(usableSince));
+    const [now, usableSince, movedTo] = answers.at(-1)?.rows[0] ?? [];
+    this.#commits.checkUsable(Number(usableSince), movedTo as string | null);
     return Number(now);
   }
 

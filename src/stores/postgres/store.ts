@@ -12,6 +12,7 @@ import { connect } from './connect.ts';
 import { createSchema } from './create-schema.ts';
 import { isConflict, lacksTables, translateError } from './errors.ts';
 import { HorizonWanted } from './horizon.ts';
+import { MOVED_PLACE } from './moved.ts';
 import { Session, type TransactionKind } from './session.ts';
 import { checkUsable } from './usable.ts';
 
@@ -46,9 +47,9 @@ async function open(options: Opening, create: boolean): Promise<{ session: Sessi
   const connection = await connect({ address, env, readOnly: mode === 'read', busyTimeoutMs });
   try {
     const created = create && (await createSchema(connection, clock === null ? null : clock(), randomBytes));
-    const { rows } = await connection.ask('SELECT max(version), max(usable_since) FROM schema_versions', []);
-    const [version, usableSince] = rows[0] ?? [];
-    checkUsable(address.shown, Number(version), Number(usableSince));
+    const { rows } = await connection.ask(`SELECT max(version), max(usable_since), ${MOVED_PLACE} FROM schema_versions`, []);
+    const [version, usableSince, movedTo] = rows[0] ?? [];
+    checkUsable(address.shown, Number(version), Number(usableSince), movedTo as string | null);
     return { session: new Session(connection, address.shown, clock), created };
   } catch (error) {
     connection.cut();

@@ -49,7 +49,7 @@ export class PostgresTransaction implements WriteTransaction {
     this.proof = new PostgresProof(sql, this.credits);
     this.imports = new PostgresImports(sql, this.keys);
     this.staging = new PostgresStaging();
-    this.archive = new PostgresArchive(sql, this.credits);
+    this.archive = new PostgresArchive(sql);
     this.alerts = new PostgresAlerts(sql, this.keys);
   }
 
