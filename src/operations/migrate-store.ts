@@ -109,6 +109,9 @@ async function copy(from: ReadTransaction, into: WriteTransaction, tell: Migrati
     } catch (error) {
       if (!(error instanceof Misfit)) throw error;
       throw disagreement(kind, `a row does not fit those before it (${error.message})`, error);
+    } finally {
+      // Whatever ends the copy, nothing of it may be on its way when the transaction ends.
+      await Promise.allSettled([writing]);
     }
   }
   await into.archive.seal();

@@ -83,6 +83,7 @@ export class PostgresArchive implements ArchiveWrites {
   async clear(): Promise<void> {
     for (const table of BEGINNINGS) await this.#sql.run(`DELETE FROM ${table}`);
     await this.#sql.run('UPDATE state SET counting_day = 0');
+    await this.#sql.run('ALTER TABLE services ALTER COLUMN ref RESTART');
     await this.#sql.connection.script(LOOK_UP);
     this.#putting = new ArchivePut(this.#sql);
   }

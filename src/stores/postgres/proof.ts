@@ -29,14 +29,14 @@ const DEBIT_MARK = mark('at / 3600000', 'coalesce(key_ref, 0)', 'service_ref');
 const SUMMED = `count(*) AS debits, sum(${DEBIT_MARK}) AS mark, sum(cost) AS cost, coalesce(sum(cost) FILTER (WHERE refunded_at IS NOT NULL), 0) AS refunded`;
 
 /** Debits are summed up by whatever they refer to, so that it is looked up once for each of them and not for each debit. */
-const SUMS = `WITH some AS MATERIALIZED (
+const SUMS = `WITH summed AS MATERIALIZED (
     SELECT account_ref, key_ref, service_ref, ${SUMMED}, max(number - at * 1000) AS behind
     FROM debits WHERE number > ? AND number <= ? AND at >= ? AND at < ? GROUP BY 1, 2, 3)
   SELECT s.account_ref, s.debits, s.mark, s.cost, s.refunded, s.behind,
     (s.key_ref IS NOT NULL AND k.ref IS NULL) OR NOT EXISTS (SELECT 1 FROM services v WHERE v.ref = s.service_ref) AS is_stranger,
     CASE WHEN k.daily_cap IS NOT NULL OR EXISTS (SELECT 1 FROM cap_spending c
       WHERE c.account_ref = k.account_ref AND c.cap_group = k.cap_group AND c.day = ?) THEN k.cap_group END AS cap_group
-  FROM some s LEFT JOIN keys k ON k.ref = s.key_ref ORDER BY s.account_ref`;
+  FROM summed s LEFT JOIN keys k ON k.ref = s.key_ref ORDER BY s.account_ref`;
 
 interface SumRow extends Omit<DebitSum, 'ref'> {
   readonly accountRef: Ref;
