@@ -72,9 +72,9 @@ async function use(store: Store): Promise<string> {
   return apiKey;
 }
 
-describe.each(STORE_KINDS)('a move to $name', ({ name, open }) => {
+describe.each(STORE_KINDS)('a move to $name', (kind) => {
   beforeEach(async () => {
-    place = await open(NOW);
+    place = await kind.open(NOW);
     place.clock.now = opened.clock.now;
   });
 
@@ -97,7 +97,7 @@ describe.each(STORE_KINDS)('a move to $name', ({ name, open }) => {
     expect(verdict).toMatchObject({ code: 'ok', replayed: true });
     const { findings } = await proveBooks(place.store);
     expect(findings.filter(({ severity }) => severity !== 'ok')).toEqual([]);
-    if (name === 'SQLite') expect(wrongIn(await diagnose(place.path, place.clock))).toEqual({});
+    if (kind.name === 'SQLite') expect(wrongIn(await diagnose(place.path, place.clock))).toEqual({});
   });
 
   test('leaves a store that nobody uses any more: not a server that has it open, no command, no upgrade, no restore', async () => {

@@ -6,7 +6,7 @@ export interface Shape<Row> {
   readonly into: string;
   readonly select: string;
   /** What is given of each row, in the order of its columns in `r`. */
-  readonly given: readonly { readonly name: string; readonly type: 'bigint' | 'text'; of(row: Row): string | number | null }[];
+  readonly given: readonly { readonly name: string; readonly type: 'bigint' | 'text'; readonly of: (row: Row) => string | number | null }[];
   /** The fields that name an account or a key, which is looked up as `a` or `k`. */
   readonly names: readonly ('account' | 'key' | 'import')[];
 }
