@@ -27,7 +27,7 @@ export async function locateStore({ flag, env, exists, dataDirectory }: StoreLoc
 /** A place that stands among the arguments, as the value of a flag. */
 export function checkLocation(flag: string, location: string): string {
   if (location === '') throw usageError(`${flag} is empty.`, 'Give it the path of the store.');
-  if (/^postgres(ql)?:\/\/[^/@]*:[^/@]*@/.test(location)) {
+  if (/^postgres(ql)?:/i.test(location) && (/^[^:]*:\/\/[^@?]*:[^@]*@/.test(location) || /[?&]password=/i.test(location))) {
     // SECURITY: argv is readable by every user of the machine. The URL is not repeated.
     throw usageError(
       `${flag} holds a password.`,

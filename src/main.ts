@@ -5,7 +5,7 @@ import { isatty } from 'node:tty';
 import { fileURLToPath } from 'node:url';
 import type { Command } from 'commander';
 import { helpAsOption, isBare, runBare } from './commands/bare.ts';
-import type { Call, CommandModule, Context, StoreMode } from './commands/call.ts';
+import type { Call, CommandModule, Context, StartedActs, StoreMode } from './commands/call.ts';
 import { refuseSecrets } from './commands/call.ts';
 import { EXIT, EXIT_CODE_OF_ERROR } from './commands/exit-codes.ts';
 import { buildProgram, parse, positionals, type Globals } from './commands/program.ts';
@@ -14,7 +14,7 @@ import { checkLocation, locateStore } from './config.ts';
 import { KeyctlError } from './domain/error.ts';
 import { checkText } from './domain/names.ts';
 import type { Actor, Store } from './domain/store.ts';
-import { backupStore, inspectStore, openRestore, openStore, upgradeStore } from './stores/open-store.ts';
+import { backupStore, inspectStore, isUrl, openRestore, openStore, upgradeStore } from './stores/open-store.ts';
 import { speaksUnicode } from './terminal/glyphs.ts';
 import { Output } from './terminal/output.ts';
 
@@ -108,11 +108,13 @@ function newCall(globals: Globals, version: string, opened: { close(): Promise<v
       if (!globals.input || globals.json || !isatty(0) || !process.stdout.isTTY) return null;
       return (await import('./terminal/inquirer-prompts.ts')).inquirerPrompts;
     },
-    startActs: async (busyTimeoutMs) => {
+    startActs: async (store, busyTimeoutMs) => {
+      const location = await storeLocation();
+      if (isUrl(location)) return startActsOverNetwork(store, { location, busyTimeoutMs, ...context }, opened);
       const { startThreadedActs } = await import('./threaded-acts.ts');
-      const acts = await startThreadedActs({ location: await storeLocation(), busyTimeoutMs });
+      const acts = await startThreadedActs({ location, busyTimeoutMs });
       opened.push(acts);
-      return acts;
+      return { ...acts, blocks: true, ended: acts.ended };
     },
     upgradeStore: async (choice) => {
       const { clock } = context;
@@ -150,6 +152,21 @@ function newCall(globals: Globals, version: string, opened: { close(): Promise<v
       opened.push(store);
       return store;
     },
+  };
+}
+
+/** Whoever waits for a network holds up nobody: no thread is needed, but a connection, so that no batch waits for what is done beside. */
+async function startActsOverNetwork(
+  store: Store,
+  options: Pick<Parameters<typeof openStore>[0], 'location' | 'busyTimeoutMs' | 'clock' | 'randomBytes' | 'env'>,
+  opened: { close(): Promise<void> }[],
+): Promise<StartedActs> {
+  const { store: settling } = await openStore({ ...options, mode: 'write' });
+  opened.push(settling);
+  const { servedActs } = await import('./operations/served-acts.ts');
+  return {
+    ...{ ...servedActs(store), settle: (requests) => settling.settle(requests), blocks: false },
+    ended: new Promise(() => undefined),
   };
 }
 

@@ -35,6 +35,14 @@ export interface Context {
 export type StoreMode = 'read' | 'write' | 'create';
 
 /** One invocation of a command. */
+/** With a connection of their own, so that nothing else is in their way. */
+export interface StartedActs extends ServedActs {
+  /** Whoever waits for the store holds up the whole thread, so that these have one of their own. */
+  readonly blocks: boolean;
+  /** Resolves when that thread is no more; nothing brings it back. */
+  readonly ended: Promise<Error>;
+}
+
 export interface Call {
   readonly context: Context;
   readonly out: Output;
@@ -43,8 +51,8 @@ export interface Call {
   openStore(mode: StoreMode, busyTimeoutMs?: number): Promise<Store>;
   /** Opens another store than the one of this call, at a place that stands among the arguments; closed by the caller of the command. */
   openOther(location: string, mode: StoreMode): Promise<Store>;
-  /** What `serve` writes, on a thread of its own with its own connection to the store. `ended` resolves when that thread is no more. */
-  startActs(busyTimeoutMs: number): Promise<ServedActs & { readonly ended: Promise<Error> }>;
+  /** What `serve` writes, beside the `store` that it has open for the rest. */
+  startActs(store: Store, busyTimeoutMs: number): Promise<StartedActs>;
   /** Moves the store to the newest schema, or says what that would do; nothing else opens a store that is older. */
   upgradeStore(choice: Omit<UpgradeChoice, 'actor'>): Promise<StoreUpgrade>;
   /** Copies the store to a new file and proves the copy. */

@@ -3,7 +3,7 @@ import { setFlagsFromString } from 'node:v8';
 import { KeyctlError } from '../domain/error.ts';
 import type { Logger } from '../http/options.ts';
 import type { Output } from '../terminal/output.ts';
-import { collect, flag, type CommandModule } from './call.ts';
+import { collect, flag, type Call, type CommandModule, type StartedActs } from './call.ts';
 import { makeFirstKey } from './first-key.ts';
 import { notifier } from './serve-notify.ts';
 import { readServeSettings } from './serve-options.ts';
@@ -46,19 +46,9 @@ export const command: CommandModule = {
     const variables = call.context.serviceVariables();
     const settings = readServeSettings(call, options, variables);
     const store = await call.openStore('create', BUSY_TIMEOUT_MS);
-    const acts = await call.startActs(BUSY_TIMEOUT_MS);
-    const near = await call.openStore('write', NEVER_WAITS_MS);
-    const [log, { startServer }, { quickSettle }] = await Promise.all([
-      newLog(call.out),
-      import('../http/server.ts'),
-      import('../http/quick-settle.ts'),
-    ]);
-    const settle = quickSettle({
-      here: (requests) => near.settle(requests),
-      there: acts.settle,
-      stopwatch: () => performance.now(),
-      pause: (ms) => setTimeout(ms),
-    });
+    const acts = await call.startActs(store, BUSY_TIMEOUT_MS);
+    const settle = acts.blocks ? await settleNear(call, acts) : acts.settle;
+    const [log, { startServer }] = await Promise.all([newLog(call.out), import('../http/server.ts')]);
     const { clock, version, env } = call.context;
     const notify = notifier(variables.notifySocket, env['PATH'], log);
     const stopRequested = call.context.stopRequested();
@@ -83,6 +73,18 @@ export const command: CommandModule = {
     return undefined;
   },
 };
+
+/** On this thread while that is quick. */
+async function settleNear(call: Call, acts: StartedActs): Promise<StartedActs['settle']> {
+  const near = await call.openStore('write', NEVER_WAITS_MS);
+  const { quickSettle } = await import('../http/quick-settle.ts');
+  return quickSettle({
+    here: (requests) => near.settle(requests),
+    there: acts.settle,
+    stopwatch: () => performance.now(),
+    pause: (ms) => setTimeout(ms),
+  });
+}
 
 /** A person reads sentences, and only what needs attention; a log collector reads JSON lines. */
 async function newLog(out: Output): Promise<Logger> {

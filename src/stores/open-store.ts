@@ -86,8 +86,9 @@ export async function inspectStore({ location, ...options }: InspectOptions): Pr
   return inspectSqliteStore({ path: location, ...options });
 }
 
-function isUrl(location: string): boolean {
-  return /^postgres(ql)?:/.test(location);
+/** Whether a location is a database's URL; else it is a path. */
+export function isUrl(location: string): boolean {
+  return /^postgres(ql)?:/i.test(location);
 }
 
 function checkIsFile(location: string): void {

@@ -326,7 +326,8 @@ export function replaced(store: Store, methods: Partial<Store>): Store {
     location: store.location,
     read: (act) => store.read(act),
     write: (act) => store.write(act),
-    writeBeside: (act) => store.writeBeside(act),
+    // What replaces the one kind of write stands for both.
+    writeBeside: (act) => (methods.write ?? store.writeBeside.bind(store))(act),
     settle: (requests) => store.settle(requests),
     preview: (requests, at) => store.preview(requests, at),
     close: () => store.close(),

@@ -31,7 +31,7 @@ const PARAMETERS = ['sslmode', 'sslrootcert', 'passfile', 'application_name', 'h
 
 /** Reads a URL as libpq does: `postgres://user:password@host:port,host:port/database?name=value`. Throws `usage`, and repeats nothing of it. */
 export function parseAddress(url: string, osUser: string): Address {
-  const match = /^postgres(?:ql)?:\/\/(?:([^@/?#]*)@)?([^/?#]*)(?:\/([^?#]*))?(?:\?([^#]*))?$/.exec(url);
+  const match = /^postgres(?:ql)?:\/\/(?:([^@/?#]*)@)?([^/?#]*)(?:\/([^?#]*))?(?:\?([^#]*))?$/i.exec(url);
   if (match === null) throw unreadable();
   const [, userinfo = '', hostlist = '', path = '', query = ''] = match;
   const given = parameters(query);

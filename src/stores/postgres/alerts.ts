@@ -104,7 +104,7 @@ export class PostgresAlerts implements AlertWrites {
 
   async depth(most: number): Promise<OutboxDepth> {
     const some = (columns: string, status: AlertStatus): string =>
-      `SELECT ${columns} FROM (SELECT at FROM alerts WHERE status = '${status}' LIMIT ?) some`;
+      `SELECT ${columns} FROM (SELECT at FROM alerts WHERE status = '${status}' LIMIT ?) counted`;
     return {
       waiting: await this.#sql.number(some('count(*)', 'waiting'), most),
       givenUp: await this.#sql.number(some('count(*)', 'given-up'), most),

@@ -4,10 +4,12 @@ const absent = {
   },
 };
 
+type PartClass<Part> = new (...parts: readonly unknown[]) => Part;
+
 /** Stands for a part of the port that is still to be written; whoever uses it fails. */
-export function notYet<Part extends object>(): new (...parts: readonly unknown[]) => Part {
+export function notYet<Part extends object>(): PartClass<Part> {
   const Absent = function (): Part {
     return new Proxy({}, absent) as Part;
   };
-  return Absent as unknown as new (...parts: readonly unknown[]) => Part;
+  return Absent as unknown as PartClass<Part>;
 }
