@@ -4,9 +4,9 @@ import { formatInstant, parseInstant, type Instant } from '../domain/utc-day.ts'
 import { explainKey, type Explanation } from '../operations/explain-key.ts';
 import type { Output } from '../terminal/output.ts';
 import { painter } from '../terminal/painter.ts';
-import type { Paint } from '../terminal/style.ts';
 import { readAddress } from './address.ts';
 import { option, type CommandModule } from './call.ts';
+import { describeExplanation, type AskedAbout } from './describe-explanation.ts';
 import { KEY_ARGUMENT, readKeyOrChoose } from './key-argument.ts';
 import { lazyStore } from './lazy-store.ts';
 
@@ -34,7 +34,8 @@ export const command: CommandModule = {
     };
     const store = lazyStore(call, 'read');
     const reference = await readKeyOrChoose(call, store, args[0], 'Which key?');
-    show(out, await explainKey(await store(), { ...wanted, reference }));
+    const explanation = await explainKey(await store(), { ...wanted, reference });
+    show(out, explanation, { ip: wanted.ip, environment: wanted.environment, now: wanted.at === null });
     return undefined;
   },
 };
@@ -45,18 +46,20 @@ function readTime(text: string | undefined, now: Instant): Instant | null {
   const at = parseInstant(text);
   if (at === null) throw usageError('--at cannot be read.', 'Write a time such as 2027-01-31T18:00:00Z, or a date for its 00:00 UTC.');
   if (at < now - STILL_NOW_MS) {
-    throw usageError('--at lies in the past; explain looks at now and later.', 'Past denials: keyctl denials --key <key>');
+    const around = `--since ${formatInstant(at - STILL_NOW_MS)} --until ${formatInstant(at + STILL_NOW_MS)}`;
+    const hint = `What was denied then: keyctl denials --key <key> ${around}. What was changed: keyctl audit --target <key>`;
+    throw usageError('--at lies in the past; explain looks at now and later.', hint);
   }
   return at <= now ? null : at;
 }
 
-function show(out: Output, explanation: Explanation): void {
+function show(out: Output, explanation: Explanation, asked: AskedAbout): void {
   const { keyId, keyName, account, service, at, resetsAt, verdict, checks } = explanation;
   if (out.json) {
     const times = { at: formatInstant(at), resetsAt: formatInstant(resetsAt) };
     out.show({ key: keyId, keyName, account, service, ...times, verdict, checks }, () => '', FIELDS);
   } else if (out.isTerminal) {
-    out.data(describe(explanation, painter(out.color)));
+    out.data(describeExplanation(explanation, asked, painter(out.color), out.columns));
   } else {
     for (const { code, passes, detail, remedy } of checks) out.data([code, resultOf(passes), detail, remedy ?? ''].join('\t'));
   }
@@ -64,16 +67,4 @@ function show(out: Output, explanation: Explanation): void {
 
 function resultOf(passes: boolean | null): string {
   return passes === null ? 'unknown' : passes ? 'pass' : 'fail';
-}
-
-function describe({ keyName, account, service, at, resetsAt, verdict, checks }: Explanation, paint: Paint): string {
-  const asked = `${account}/${keyName} for ${service ?? 'an unknown service'} at ${formatInstant(at)}`;
-  const answer = verdict === 'ok' ? paint.green('would pass') : `${paint.red('would be denied')}: ${verdict}`;
-  const lines = checks.flatMap(({ code, passes, detail, remedy }) => {
-    const mark = passes === null ? paint.dim('-') : passes ? paint.green('✓') : paint.red('✗');
-    const first = code === verdict ? paint.bold(' (this one decides)') : '';
-    const told = `${mark} ${code}${first}\n    ${paint.dim(detail)}`;
-    return remedy === null ? [told] : [told, `    → ${remedy}`];
-  });
-  return [`${paint.bold(asked)} ${answer}`, ...lines, `Credits come back at ${formatInstant(resetsAt)}.`].join('\n');
 }

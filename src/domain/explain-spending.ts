@@ -15,7 +15,9 @@ export function tellCredits({ request, facts, now }: Case): Told {
   const resetsAt = formatInstant(nextReset(now));
   const cap = key?.dailyCap ?? null;
   const ofCap = cap === null ? '' : ` Of the key's own daily cap of ${String(cap)}, ${String(facts.capSpent)} are spent.`;
-  const detail = `A request costs ${String(price)} credits. ${ofAccount(facts)}${ofCap} All come back at ${resetsAt}.`;
+  const fit = price === 0 ? 0 : Math.floor(allowanceLeft(facts).left / price);
+  const enough = fit === 0 ? '' : ` That is enough for ${String(fit)} such ${fit === 1 ? 'request' : 'requests'}.`;
+  const detail = `A request costs ${String(price)} credits. ${ofAccount(facts)}${ofCap}${enough} All come back at ${resetsAt}.`;
   return { detail, remedy: creditsRemedy({ request, facts, now }, price, resetsAt) };
 }
 
@@ -44,7 +46,7 @@ export function tellRate({ facts, now }: Case): Told {
   const seconds = String(Math.ceil(rate.waitMicros / 1_000) / 1_000);
   const size = `${String(limit.requestsPerSecond)} requests a second for the service ${name}, ${String(limit.burst)} at once`;
   return {
-    detail: `The tier ${tier} allows ${size}; ${String(rate.remaining)} of these could pass.`,
+    detail: `The tier ${tier} allows ${size}; ${String(rate.remaining)} of these could pass at that moment.`,
     remedy: `Wait ${seconds} s, or keyctl tier edit ${tier} --limit ${name}=<rate>/s`,
   };
 }

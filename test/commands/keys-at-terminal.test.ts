@@ -68,7 +68,7 @@ describe('without a key, a person chooses', () => {
     await makeKey(store, 'other');
     expect((await person(['view'], 'default/other')).stdout).toContain('default/other');
     expect((await person(['explain'], 'default/other')).stdout).toContain(
-      'default/other for default at 2026-11-22T10:00:00.000Z would pass',
+      'Yes: a request with default/other for default now (2026-11-22 10:00:00 UTC) would pass.\n',
     );
     expect((await person(['rotate', '--grace', '1h'], 'default/prod')).stderr).toContain('goes on until 2026-11-22T11:00:00.000Z');
   });
@@ -160,13 +160,37 @@ describe('a person reads', () => {
     expect((await person(['list'])).stdout).toMatch(/prod~1 .*expired.* over/);
   });
 
-  test('of a denial which check decides, and what would help', async () => {
-    await makeKey(store, 'prod');
+  test('of a denial why, what would help, and what would come after that', async () => {
+    await makeKey(store, 'prod', { allowedIps: ['203.0.113.0/24'], dailyCap: 0 });
     await person(['disable', 'prod', '--reason', 'leaked']);
-    const { stdout } = await person(['explain', 'prod']);
-    expect(stdout).toMatch(/would be denied: api_key_disabled/);
-    expect(stdout).toMatch(/✗ api_key_disabled \(this one decides\)\n.*leaked.*\n +→ keyctl enable key_/);
-    expect(stdout.match(/^[✓✗-] /gm)).toHaveLength(12);
+    const { stdout } = await person(['explain', 'prod', '--ip', '203.0.113.9', '--env', 'prod']);
+    const asked = 'No: a request with default/prod for default from 203.0.113.9 where prod is insisted on now (2026-11-22 10:00:00 UTC)';
+    expect(stdout.split('\n')[0]).toBe(asked);
+    expect(stdout).toContain('\nEvery check, in its order:\n');
+    expect(stdout).toContain(
+      'would be denied: api_key_disabled (403).\n\nThe key is disabled since 2026-11-22T10:00:00.000Z: leaked.\n→ keyctl enable key_',
+    );
+    expect(stdout).toMatch(
+      /\n\nThen it would be denied with insufficient_credits: A request costs 100 credits\. [^]*\n→ Waiting does not help: /,
+    );
+    expect(stdout.match(/^ {2}[✓✗-] [a-z_]+ +\S/gm)).toHaveLength(12);
+    expect(stdout).toMatch(/Credits come back at 2026-11-23 00:00 UTC, in 14 h\.\n$/);
+  });
+
+  test('of a time in the past what tells of it, with its minutes', async () => {
+    const { code, stderr } = await person(['explain', 'prod', '--at', '2020-01-01T09:14:00Z']);
+    expect(code).toBe('usage');
+    expect(stderr).toContain('keyctl denials --key <key> --since 2020-01-01T09:13:00.000Z --until 2020-01-01T09:15:00.000Z');
+  });
+
+  test('of a later moment from when it is reckoned, and no line but a command’s is longer than the window', async () => {
+    await makeKey(store, 'prod', { expiresAt: clock.now + DAY });
+    const { stdout } = await atTerminal(['explain', 'prod', '--at', '2026-12-01T18:00:00Z'], [], { path, clock, columns: 80 });
+    expect(stdout).toMatch(
+      /^No: a request with default\/prod for default at 2026-12-01 18:00:00 UTC would\sbe\sdenied:\sapi_key_expired \(401\)\./,
+    );
+    expect(stdout).toMatch(/Credits come back at 2026-12-02 00:00 UTC, in 6 h from then\.\n$/);
+    expect(stdout.split('\n').filter((line) => line.length > 80 && !line.startsWith('→'))).toEqual([]);
   });
 
   test('a hidden prompt takes the secret of verify and of -', async () => {

@@ -95,6 +95,25 @@ describe('two troubles are both told', () => {
   });
 });
 
+describe('how many requests the credits are enough for', () => {
+  test.each([
+    [{ balance: balanceOf(1_000, 850) }, 'That is enough for 1 such request.'],
+    [{ balance: balanceOf(1_000) }, 'That is enough for 10 such requests.'],
+    [{ balance: balanceOf(1_000), key: { ...KEY, dailyCap: 500 }, capSpent: 299 }, 'That is enough for 2 such requests.'],
+  ])('%#', (facts, words) => {
+    expect(check('insufficient_credits', requestOf(), factsOf(facts)).detail).toContain(words);
+  });
+
+  test('is not said where not one fits, nor where a request costs nothing', () => {
+    for (const [request, balance] of [
+      [requestOf(), balanceOf(99)],
+      [requestOf({ cost: 0 }), balanceOf(99)],
+    ] as const) {
+      expect(check('insufficient_credits', request, factsOf({ balance })).detail).not.toContain('enough');
+    }
+  });
+});
+
 describe('what would make the credits suffice', () => {
   test('is the cap where that is the tighter one', () => {
     const told = check('insufficient_credits', requestOf(), factsOf({ key: { ...KEY, dailyCap: 300 }, capSpent: 250 }));
