@@ -16,7 +16,7 @@ import type { ServiceVariables } from './serve-variables.ts';
 /** What a command gets from the composition root. Nothing else in keyctl touches the process, its clock or its randomness. */
 export interface Context {
   readonly env: Readonly<Record<string, string | undefined>>;
-  readonly stdin: Readable & { readonly isTTY?: boolean | undefined };
+  readonly stdin: Readable & { readonly isTTY?: boolean | undefined; setRawMode?: (raw: boolean) => unknown };
   readonly clock: () => Instant;
   readonly randomBytes: RandomBytes;
   readonly version: string;

@@ -4,52 +4,82 @@ import type { BusyAccount, StatusView } from '../operations/describe-status.ts';
 import { sparkline } from '../terminal/bars.ts';
 import { fitText, widthOf, wrapWords } from '../terminal/fit.ts';
 import { drawGauges, LONGEST_NAME, type Gauge, type GaugeStyle } from '../terminal/gauges.ts';
+import type { Glyphs } from '../terminal/glyphs.ts';
 import { BETWEEN, factLines, sideBySide, stacked, type Fact, type Panel } from '../terminal/panels.ts';
 import { duration, grouped, relative } from '../terminal/style.ts';
 import { fullName } from './key-argument.ts';
 
 const NARROWEST_FOR_TWO = 140;
 const NEAR_SHARE = 0.75;
+/** In one column the accounts below are to be seen as well, in a window of 24 lines. */
+const FEW_KEYS = 5;
+const MOST_KEYS = 8;
+/** How many looks back the picture of requests per second goes, where there is room for that; with room for less than the least it is none. */
+const MOST_PAST = 60;
+const LEAST_PAST = 8;
+
+/** What who keeps looking knows besides. */
+export interface SeenBefore {
+  /** Requests per second at each look, the present one last. */
+  readonly rates: readonly number[];
+  /** Null at the first look. */
+  readonly deniedPerSecond: number | null;
+}
 
 /** The status for a terminal of that width: one panel under the other, or, where there is room, in two columns. */
-export function statusScreen(view: StatusView, style: GaugeStyle): readonly string[] {
+export function statusScreen(view: StatusView, style: GaugeStyle, seen: SeenBefore | null = null): readonly string[] {
   const two = style.places >= NARROWEST_FOR_TWO;
   const places = two ? Math.floor((style.places - BETWEEN) / 2) : style.places;
   const column = { ...style, places };
-  const left = [{ title: '', lines: factLines(overview(view, column), places, style.paint) }, ...accountPanels(view, column)];
-  const right = [deniedPanel(view, column), expiringPanel(view, column)];
+  const facts = { title: '', lines: factLines([...overview(view, column, seen)], places, style.paint) };
+  const [accounts, keys] = [accountPanels(view, column), keysPanel(view, two ? MOST_KEYS : FEW_KEYS, column)];
+  const others = [deniedPanel(view, column), expiringPanel(view, column)];
   const body = two
-    ? sideBySide(stacked(left, places, style.paint), stacked(right, places, style.paint), places)
-    : stacked([...left, ...right], places, style.paint);
+    ? sideBySide(stacked([facts, ...accounts], places, style.paint), stacked([keys, ...others], places, style.paint), places)
+    : stacked([facts, keys, ...accounts, ...others], places, style.paint);
   return [...body, ...advice(view).flatMap((text) => ['', ...wrapWords(text, style.places).split('\n')])];
 }
 
-function overview(view: StatusView, { places, glyphs, paint }: GaugeStyle): readonly Fact[] {
+function overview(view: StatusView, { places, glyphs, paint }: GaugeStyle, seen: SeenBefore | null): readonly Fact[] {
   const { store, now, today, hours, accounts, keys, lastReset } = view;
-  const label = 'Last reset:'.length + 1;
+  const label = 'By hour:'.length + 1;
   const busiest = hours.reduce((most, hour) => (hour.requests > most.requests ? hour : most), { at: 0, requests: 0 });
   const byHour = sparkline(
     hours.map(({ requests }) => requests),
     glyphs,
   );
   const peak = `most at ${clock(busiest.at)}: ${grouped(busiest.requests)}`;
-  const denied = Object.values(today.denied).reduce((sum, count) => sum + count, 0);
   return [
     { label: 'Store', value: store },
+    { label: 'Now', value: nowText(view, seen, places - label, glyphs) },
     { label: 'Today', value: `${grouped(today.requests)} admitted, ${grouped(today.credits)} credits`, paint: paint.bold },
     ...(busiest.requests === 0
       ? []
       : [{ label: 'By hour', value: widthOf(byHour) + widthOf(peak) + 2 <= places - label ? `${byHour}  ${peak}` : byHour }]),
-    { label: 'Denied', value: denied === 0 ? 'none' : grouped(denied), ...(denied === 0 ? {} : { paint: paint.red }) },
-    { label: 'Accounts', value: grouped(accounts) },
-    { label: 'Keys', value: keyCounts(keys) },
-    { label: 'Credits', value: `come back in ${duration(nextReset(now) - now)}, at 00:00 UTC` },
+    { label: 'Denied', value: deniedText(today.denied), ...(Object.keys(today.denied).length === 0 ? {} : { paint: paint.red }) },
+    { label: 'Keys', value: `${keyCounts(keys)}, of ${grouped(accounts)} ${accounts === 1 ? 'account' : 'accounts'}` },
     {
-      label: 'Last reset',
-      value: lastReset === null ? 'never' : relative(lastReset.at, now),
+      label: 'Reset',
+      value: `in ${duration(nextReset(now) - now)}, at 00:00 UTC; keyctl reset ${lastReset === null ? 'never ran' : `ran ${relative(lastReset.at, now)}`}`,
       ...(isLate(view) ? { paint: paint.yellow } : {}),
     },
   ];
+}
+
+function nowText({ pace }: StatusView, seen: SeenBefore | null, places: number, style: Glyphs): string {
+  const denied = seen?.deniedPerSecond ?? null;
+  const text = `${grouped(pace.requestsPerSecond)} requests/s${denied === null ? '' : `, ${grouped(denied)} denied/s`}`;
+  const room = places - widthOf(text) - 2;
+  const past = seen === null || room < LEAST_PAST ? [] : seen.rates.slice(-Math.min(room, MOST_PAST));
+  return past.some((rate) => rate > 0) ? `${text}  ${sparkline(past, style)}` : text;
+}
+
+/** How many, and the commonest reason. */
+function deniedText(denied: StatusView['today']['denied']): string {
+  const [most, ...others] = Object.entries(denied).toSorted(([, one], [, other]) => other - one);
+  if (most === undefined) return 'none';
+  const all = others.reduce((sum, [, count]) => sum + count, most[1]);
+  return `${grouped(all)}, ${others.length === 0 ? 'all' : `${grouped(most[1])} of them`} ${most[0]}`;
 }
 
 function keyCounts(keys: StatusView['keys']): string {
@@ -82,6 +112,20 @@ function gaugeOf({ account, tier, spent, allowance, remaining, forecast }: BusyA
     amount: `${String(Math.floor(share * 100)).padStart(3)} % of ${grouped(allowance).padStart(widest)}`,
     tone: isSpent ? 'bad' : remark !== '' || share >= NEAR_SHARE ? 'near' : 'calm',
   };
+}
+
+function keysPanel({ pace }: StatusView, many: number, style: GaugeStyle): Panel {
+  const most = Math.max(0, ...pace.keys.map(({ requestsPerSecond }) => requestsPerSecond));
+  const gauges = pace.keys.slice(0, many).map(({ account, keyName, requestsPerSecond: rate }): Gauge => ({
+    ...{
+      name: keyName === null ? account : `${account}/${keyName}`,
+      part: rate,
+      whole: most,
+      amount: `${rate.toFixed(1)}/s`,
+      tone: 'calm',
+    },
+  }));
+  return { title: 'Hottest keys now', lines: drawGauges(gauges, style) };
 }
 
 function deniedPanel({ today: { denied } }: StatusView, style: GaugeStyle): Panel {

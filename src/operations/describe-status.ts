@@ -16,6 +16,7 @@ import {
   type Instant,
   type UtcDay,
 } from '../domain/utc-day.ts';
+import { currentPace, type Pace } from './current-pace.ts';
 import { describeKeys, type KeyView } from './describe-keys.ts';
 import { forecastCredits, forecastJson } from './forecast-credits.ts';
 import { totalOf, type UsageTotal } from './usage-rows.ts';
@@ -56,15 +57,16 @@ export interface StatusView {
   /** Active keys that end within 7 days: how many, and the first of them. */
   readonly expiring: { readonly count: number; readonly keys: readonly KeyView[] };
   readonly lastReset: { readonly at: Instant; readonly day: UtcDay } | null;
+  readonly pace: Pace;
 }
 
 export const STATUS_FIELDS = [
   ...['store', 'day', 'today', 'accounts', 'busiest', 'keys', 'expiring', 'lastReset', 'resetsAt', 'resetsInSeconds'],
-  ...['at', 'hours', 'tightest'],
+  ...['at', 'hours', 'tightest', 'pace'],
 ] as const;
 
 export function statusJson(view: StatusView): Record<string, unknown> {
-  const { store, now, today, hours, accounts, busiest, tightest, keys, expiring, lastReset } = view;
+  const { store, now, today, hours, accounts, busiest, tightest, keys, expiring, lastReset, pace } = view;
   return {
     ...{ store, day: formatDay(dayOf(now)), today, accounts, busiest: busiest.map(busyJson), keys },
     expiring: {
@@ -80,6 +82,7 @@ export function statusJson(view: StatusView): Record<string, unknown> {
     at: formatInstant(now),
     hours: hours.map(({ at, ...sums }) => ({ hour: formatInstant(at), ...sums })),
     tightest: tightest.map(busyJson),
+    pace,
   };
 }
 
@@ -108,6 +111,7 @@ export function describeStatus(store: Store): Promise<StatusView> {
         keys: await describeKeys(tx, await tx.keys.ending(now, now + EXPIRING_WITHIN_MS, MOST_EXPIRING), now),
       },
       lastReset: await tx.config.lastReset(),
+      pace: await currentPace(tx, now),
     };
   });
 }

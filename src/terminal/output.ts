@@ -1,10 +1,13 @@
 import { usageError } from '../domain/error.ts';
 
-/** Where a program writes; `columns` only on a terminal. */
+/** Where a program writes; its size only on a terminal. */
 export interface Sink {
   readonly isTTY?: boolean | undefined;
   readonly columns?: number | undefined;
+  readonly rows?: number | undefined;
   write(text: string): unknown;
+  on?(event: 'resize', listener: () => void): unknown;
+  off?(event: 'resize', listener: () => void): unknown;
 }
 
 export interface OutputOptions {
@@ -49,6 +52,11 @@ export class Output {
   /** Where a person watches what goes on, or null where nobody does or wants to. */
   get watched(): Sink | null {
     return this.talksToPerson && !this.#options.quiet && !this.json ? this.#options.stderr : null;
+  }
+
+  /** The whole of the terminal, or null where nobody looks at one. */
+  get screen(): Sink | null {
+    return this.isTerminal && !this.json ? this.#options.stdout : null;
   }
 
   get color(): boolean {

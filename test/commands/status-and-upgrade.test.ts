@@ -7,7 +7,7 @@ import { KeyctlError } from '../../src/domain/error.ts';
 import { MIGRATIONS, SCHEMA_VERSION } from '../../src/stores/sqlite/schema.ts';
 import { keyctl, temporaryFolder, temporaryStore } from '../harness.ts';
 import { charge } from '../operations/account-fixture.ts';
-import { makeKey } from '../operations/key-fixture.ts';
+import { makeKey, spend } from '../operations/key-fixture.ts';
 import { piped } from './piped-call.ts';
 
 const NOON = Date.parse('2026-11-22T12:00:00.000Z');
@@ -33,7 +33,7 @@ describe('keyctl status', () => {
     const { stdout } = await run('status');
     expect(stdout).toContain('1,000 admitted, 100,000 credits');
     expect(stdout).toContain('default/prod  in 1 d');
-    expect(stdout).toContain('come back in 12 h, at 00:00 UTC');
+    expect(stdout).toContain('Reset:   in 12 h, at 00:00 UTC; keyctl reset never ran');
     expect(stdout).toMatch(/default {2}free {2}#+ {2}100 % of 100,000 {2}spent\n/);
     expect(stdout).toContain('keyctl reset');
     await run('reset');
@@ -44,10 +44,50 @@ describe('keyctl status', () => {
     const status = JSON.parse((await run('status', '--json')).stdout) as Record<string, unknown>;
     expect(Object.keys(status)).toEqual([
       ...['store', 'day', 'today', 'accounts', 'busiest', 'keys', 'expiring', 'lastReset', 'resetsAt', 'resetsInSeconds'],
-      ...['at', 'hours', 'tightest'],
+      ...['at', 'hours', 'tightest', 'pace'],
     ]);
     expect(status).toMatchObject({ store: opened.path, day: '2026-11-22', resetsInSeconds: 43_200 });
     expect((await run('status', '--fields', 'secret')).code).toBe(2);
+  });
+
+  test.each([
+    [['--every', '5s'], '--watch'],
+    [['--watch', '--json', '--every', '100'], '1s to 1h'],
+    [['--watch', '--json', '--every', '2h'], '1s to 1h'],
+    [['--watch'], 'With --json'],
+  ])('%j is refused with exit 2', async (argv, words) => {
+    const { code, stdout, stderr } = await run('status', ...argv);
+    expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+    expect(stderr).toContain(words);
+  });
+
+  test('--watch --json writes a line for each look until it is told to stop', async () => {
+    const { apiKey } = await makeKey(opened.store, 'prod');
+    await spend(opened.store, apiKey, 20);
+    let [lines, stop] = ['', (_: NodeJS.Signals) => {}];
+    const stopped = new Promise<NodeJS.Signals>((resolve) => (stop = resolve));
+    const { code } = await piped(['status', '--watch', '--every', '1s', '--fields', 'at,pace'], {
+      ...{ path: opened.path, clock: opened.clock, stop: stopped },
+      onData: (text) => {
+        lines += text;
+        opened.clock.now += 1_000;
+        if (lines.split('\n').length > 2) stop('SIGTERM');
+      },
+    });
+    expect(code).toBe(0);
+    const looks = lines
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line) as Record<string, unknown>);
+    expect(looks.map(({ at }) => at)).toEqual(['2026-11-22T12:00:00.000Z', '2026-11-22T12:00:01.000Z']);
+    expect(looks[0]).toMatchObject({
+      pace: {
+        seconds: 10,
+        requestsPerSecond: 2,
+        creditsPerSecond: 200,
+        keys: [{ account: 'default', keyName: 'prod', requestsPerSecond: 2 }],
+      },
+    });
   });
 });
 

@@ -1,6 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
 import { Chalk } from 'chalk';
 import { statusScreen } from '../../src/commands/status-screen.ts';
+import { frame } from '../../src/commands/status-watch.ts';
+import { KeyctlError } from '../../src/domain/error.ts';
 import { MS_PER_DAY, MS_PER_HOUR } from '../../src/domain/utc-day.ts';
 import type { BusyAccount, StatusView } from '../../src/operations/describe-status.ts';
 import { describeKeys } from '../../src/operations/describe-keys.ts';
@@ -32,6 +34,13 @@ async function viewOf(changed: Partial<StatusView> = {}): Promise<StatusView> {
     tightest: [busy('acme', 300_000, 300_000), busy('hooli', 900, 1_000)],
     keys: { active: 99_997, disabled: 3, expired: 0, deleted: 0 },
     expiring: { count: 12, keys },
+    pace: {
+      ...{ seconds: 10, requestsPerSecond: 12.5, creditsPerSecond: 1_250 },
+      keys: [
+        { account: 'acme', key: 'key_a', keyName: 'web', requestsPerSecond: 10 },
+        { account: 'globex', key: null, keyName: null, requestsPerSecond: 2.5 },
+      ],
+    },
     ...changed,
   };
 }
@@ -42,14 +51,17 @@ const shown = async (places: number, changed: Partial<StatusView> = {}, unicode 
 describe('the screen of keyctl status', () => {
   test('in 80 columns', async () => {
     expect(await shown(80)).toEqual([
-      'Store:      /var/lib/keyctl/keyctl.db',
-      'Today:      3,600 admitted, 360,000 credits',
-      'By hour:     ▁▂▂▃▄▄▅▆▆▇██  most at 12:00: 600',
-      'Denied:     779',
-      'Accounts:   10,001',
-      'Keys:       99,997 active, 3 disabled',
-      'Credits:    come back in 12 h, at 00:00 UTC',
-      'Last reset: 12 h ago',
+      'Store:   /var/lib/keyctl/keyctl.db',
+      'Now:     12.5 requests/s',
+      'Today:   3,600 admitted, 360,000 credits',
+      'By hour:  ▁▂▂▃▄▄▅▆▆▇██  most at 12:00: 600',
+      'Denied:  779, 738 of them insufficient_credits',
+      'Keys:    99,997 active, 3 disabled, of 10,001 accounts',
+      'Reset:   in 12 h, at 00:00 UTC; keyctl reset ran 12 h ago',
+      '',
+      'Hottest keys now',
+      '  acme/web  ████████████████████████████████████████  10.0/s',
+      '  globex    ██████████░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░   2.5/s',
       '',
       'Busiest accounts today',
       '  acme     standard  ███████████████████████  100 % of   300,000  spent',
@@ -72,8 +84,8 @@ describe('the screen of keyctl status', () => {
 
   test('in 200 columns stands in two, the accounts left, denials and keys right', async () => {
     const lines = await shown(200);
-    expect(lines[0]).toMatch(/^Store: .{90,95}Denied today$/);
-    expect(lines.find((line) => line.includes('globex'))).toMatch(/globex .*spent at 17:00/);
+    expect(lines[0]).toMatch(/^Store: {3}.{90,95}Hottest keys now$/);
+    expect(lines.find((line) => line.startsWith('  globex'))).toMatch(/globex .*spent at 17:00/);
     expect(lines.length).toBeLessThan(20);
   });
 
@@ -100,9 +112,53 @@ describe('the screen of keyctl status', () => {
         lastReset: null,
       },
       keys: { active: 0, disabled: 0, expired: 0, deleted: 0 },
+      pace: { seconds: 10, requestsPerSecond: 0, creditsPerSecond: 0, keys: [] },
     });
-    expect(lines).toContain('Denied:     none');
+    expect(lines).toContain('Denied: none');
     expect(lines.at(-1)).toBe('There is no active key yet: keyctl create --name prod');
-    expect(lines.join('\n')).not.toMatch(/Busiest|Others|within 7 days|By hour/);
+    expect(lines.join('\n')).not.toMatch(/Busiest|Others|Hottest|within 7 days|By hour/);
+  });
+});
+
+describe('a frame of keyctl status --watch', () => {
+  const at = NOON;
+  const style = { glyphs: glyphs(true), paint: PLAIN };
+  const seen = { rates: [1, 2, 4, 8, 12.5], deniedPerSecond: 0.4 };
+  const drawn = async (columns: number, rows: number, trouble: KeyctlError | null = null) =>
+    frame({ columns, rows }, { view: await viewOf(), seen, trouble, at, everyMs: 2_000, style });
+
+  test('has the time, how often it looks, how to leave, and the pace of the last looks', async () => {
+    const lines = await drawn(80, 40);
+    expect(lines[0]).toBe(`keyctl status, every 2 s; q leaves${' '.repeat(23)}2026-11-22 12:00:00 UTC`);
+    expect(lines[2]).toBe('Now:     12.5 requests/s, 0.4 denied/s  ▁▂▃▆█');
+  });
+
+  test.each([
+    [80, 24],
+    [200, 50],
+    [40, 10],
+    [30, 5],
+  ])('fits into a window of %i columns and %i lines', async (columns, rows) => {
+    const lines = await drawn(columns, rows);
+    expect(lines.length).toBeLessThanOrEqual(rows);
+    for (const line of lines) expect(widthOf(line)).toBeLessThanOrEqual(columns);
+  });
+
+  test('has in 80 columns and 24 lines what matters most, and counts what has no room', async () => {
+    const text = (await drawn(80, 24)).join('\n');
+    expect(text).toContain('acme/web');
+    expect(text).toContain('globex   standard');
+    expect(text).toMatch(/… and \d+ more lines in a taller window *$/);
+  });
+
+  test('says what the trouble is, before anything else', async () => {
+    const busy = new KeyctlError('store_busy', 'The store is busy.');
+    expect((await drawn(80, 24, busy))[1]).toMatch(/^The store is busy\. Trying again\. +$/);
+    expect(
+      frame(
+        { columns: 80, rows: 24 },
+        { view: null, seen: { rates: [], deniedPerSecond: null }, trouble: busy, at, everyMs: 1_000, style },
+      ),
+    ).toHaveLength(2);
   });
 });

@@ -22,6 +22,7 @@ describe('the day at a glance', () => {
         ...{ hour: new Date(NOON + (hour - 12) * MS_PER_HOUR).toISOString(), requests: 0, credits: 0, denied: {} },
       })),
       tightest: [],
+      pace: { seconds: 10, requestsPerSecond: 0, creditsPerSecond: 0, keys: [] },
     });
   });
 
