@@ -57,7 +57,7 @@ async function connectTo(host: Host, options: ConnectOptions): Promise<Connectio
       ...host,
       user: address.user,
       database: address.database,
-      password: () => passwordFor(address, host, env) ?? '',
+      password: () => passwordFor(address, host, env) ?? noPassword(),
       ssl: tlsOptions(address),
       application_name: address.applicationName,
       connectionTimeoutMillis: CONNECT_MS,
@@ -73,6 +73,11 @@ async function connectTo(host: Host, options: ConnectOptions): Promise<Connectio
     connection.cut();
     throw error;
   }
+}
+
+/** The server asks for one, as for one that is wrong. */
+function noPassword(): never {
+  throw Object.assign(new Error('There is no password.'), { code: '28P01' });
 }
 
 /** Asks the server what it is, and sets what the statements of this session rely on. */
