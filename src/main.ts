@@ -116,6 +116,7 @@ function newCall(globals: Globals, version: string, opened: { close(): Promise<v
       opened.push(acts);
       return { ...acts, blocks: true, ended: acts.ended };
     },
+    postWebhook: async () => (await import('./webhook/post-webhook.ts')).postWebhook,
     upgradeStore: async (choice) => {
       const { clock } = context;
       return upgradeStore({ ...choice, actor, clock, location: await storeLocation(), busyTimeoutMs: SHELL_BUSY_TIMEOUT_MS });
@@ -163,9 +164,9 @@ async function startActsOverNetwork(
 ): Promise<StartedActs> {
   const { store: settling } = await openStore({ ...options, mode: 'write' });
   opened.push(settling);
-  const { servedActs } = await import('./operations/served-acts.ts');
+  const [{ servedActs }, { alertActs }] = await Promise.all([import('./operations/served-acts.ts'), import('./operations/alert-acts.ts')]);
   return {
-    ...{ ...servedActs(store), settle: (requests) => settling.settle(requests), blocks: false },
+    ...{ ...servedActs(store), ...alertActs(store, options.randomBytes), settle: (requests) => settling.settle(requests), blocks: false },
     ended: new Promise(() => undefined),
   };
 }

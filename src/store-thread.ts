@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { parentPort, workerData } from 'node:worker_threads';
 import { KeyctlError, type ErrorCode } from './domain/error.ts';
+import { alertActs, type AlertActs } from './operations/alert-acts.ts';
 import { servedActs, type ServedActs } from './operations/served-acts.ts';
 import { packVerdicts, unpackRequests } from './settle-wire.ts';
 import { openStore } from './stores/open-store.ts';
@@ -13,16 +14,19 @@ export interface ThreadData {
   readonly busyTimeoutMs: number;
 }
 
+/** What the thread does for the one who serves. */
+export type ThreadActs = ServedActs & AlertActs;
+
 /** One act to do. The answer has the same `id`. What is settled crosses packed, both ways. */
 export type Order =
   | { readonly id: number; readonly act: 'settle'; readonly argument: string }
   | {
-      [Name in Exclude<keyof ServedActs, 'settle'>]: {
+      [Name in Exclude<keyof ThreadActs, 'settle'>]: {
         readonly id: number;
         readonly act: Name;
-        readonly argument: Parameters<ServedActs[Name]>[0];
+        readonly argument: Parameters<ThreadActs[Name]>[0];
       };
-    }[Exclude<keyof ServedActs, 'settle'>];
+    }[Exclude<keyof ThreadActs, 'settle'>];
 
 /** A failure as it crosses between threads: an Error would lose its class and its code on the way. */
 export interface ToldFailure {
@@ -37,7 +41,7 @@ if (parentPort !== null) void work(parentPort, workerData as ThreadData);
 
 async function work(port: NonNullable<typeof parentPort>, { location, busyTimeoutMs }: ThreadData): Promise<void> {
   const { store } = await openStore({ location, mode: 'write', clock: Date.now, randomBytes, busyTimeoutMs });
-  const acts = servedActs(store);
+  const acts = { ...servedActs(store), ...alertActs(store, randomBytes) };
   port.on('message', (order: Order | 'close') => {
     if (order === 'close') {
       void store.close().finally(() => {
@@ -57,7 +61,7 @@ async function work(port: NonNullable<typeof parentPort>, { location, busyTimeou
   port.postMessage({ id: 0, value: null } satisfies Answer);
 }
 
-function doAct(acts: ServedActs, order: Order): Promise<unknown> {
+function doAct(acts: ThreadActs, order: Order): Promise<unknown> {
   switch (order.act) {
     case 'settle':
       return acts.settle(unpackRequests(order.argument)).then(packVerdicts);
@@ -67,6 +71,12 @@ function doAct(acts: ServedActs, order: Order): Promise<unknown> {
       return acts.addDenials(order.argument);
     case 'fold':
       return acts.fold(order.argument);
+    case 'noticeAlerts':
+      return acts.noticeAlerts(order.argument);
+    case 'claimAlerts':
+      return acts.claimAlerts();
+    case 'recordAlerts':
+      return acts.recordAlerts(order.argument);
   }
 }
 

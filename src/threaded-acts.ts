@@ -1,8 +1,7 @@
 import { Worker } from 'node:worker_threads';
 import { KeyctlError } from './domain/error.ts';
-import type { ServedActs } from './operations/served-acts.ts';
 import { packRequests, unpackVerdicts, type PackedVerdicts } from './settle-wire.ts';
-import type { Answer, Order, ThreadData, ToldFailure } from './store-thread.ts';
+import type { Answer, Order, ThreadActs, ThreadData, ToldFailure } from './store-thread.ts';
 
 interface Waiting {
   readonly resolve: (value: never) => void;
@@ -13,7 +12,7 @@ interface Waiting {
 const YOUNG_MIB = 12;
 
 /** The acts of a store on a thread of its own. A thread that dies fails whatever waits for it, and everything after. */
-export interface ThreadedActs extends ServedActs {
+export interface ThreadedActs extends ThreadActs {
   /** Resolves with the reason when the thread has ended. Nothing brings it back: who serves with it has to end as well. */
   readonly ended: Promise<Error>;
   close(): Promise<void>;
@@ -58,13 +57,16 @@ class StoreThread implements ThreadedActs {
     return this.#wait(0);
   }
 
-  settle: ServedActs['settle'] = async (requests) => {
+  settle: ThreadActs['settle'] = async (requests) => {
     const packed = packRequests(requests);
     return unpackVerdicts(await this.#order<PackedVerdicts>((id) => ({ id, act: 'settle', argument: packed })));
   };
-  refund: ServedActs['refund'] = (numbers) => this.#order((id) => ({ id, act: 'refund', argument: numbers }));
-  addDenials: ServedActs['addDenials'] = (denials) => this.#order((id) => ({ id, act: 'addDenials', argument: denials }));
-  fold: ServedActs['fold'] = (order) => this.#order((id) => ({ id, act: 'fold', argument: order }));
+  refund: ThreadActs['refund'] = (numbers) => this.#order((id) => ({ id, act: 'refund', argument: numbers }));
+  addDenials: ThreadActs['addDenials'] = (denials) => this.#order((id) => ({ id, act: 'addDenials', argument: denials }));
+  fold: ThreadActs['fold'] = (order) => this.#order((id) => ({ id, act: 'fold', argument: order }));
+  noticeAlerts: ThreadActs['noticeAlerts'] = (order) => this.#order((id) => ({ id, act: 'noticeAlerts', argument: order }));
+  claimAlerts: ThreadActs['claimAlerts'] = () => this.#order((id) => ({ id, act: 'claimAlerts', argument: undefined }));
+  recordAlerts: ThreadActs['recordAlerts'] = (attempts) => this.#order((id) => ({ id, act: 'recordAlerts', argument: attempts }));
 
   async close(): Promise<void> {
     if (this.#dead !== null) return;

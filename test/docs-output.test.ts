@@ -23,6 +23,10 @@ beforeAll(async () => {
     ['charge', '--key', 'prod'],
     ['verify', '--charge'],
     ['credit', '+5', '--reason', 'a test'],
+    ['create', '--name', 'ending', '--expires', '1h'],
+    // Nobody listens there, so that the message waits.
+    ['alert', 'set', 'http://127.0.0.1:9/'],
+    ['reset'],
   ]) {
     await piped([...argv, '--actor', 'tester'], { ...opened, stdin: 'no key' });
   }

@@ -111,7 +111,7 @@ describe('docs/cli.md', () => {
 
   test('has the actions of the audit trail', () => {
     const [, listed = ''] = /^Actions: (.+)\.$/m.exec(section(CLI, '### keyctl audit')) ?? [];
-    const written = inSources(/'((?:account|config|credit|debit|env|key|service|store|tier)\.[a-z]+)'/g);
+    const written = inSources(/'((?:account|alert|config|credit|debit|env|key|service|store|tier)\.[a-z]+)'/g);
     expect(listed.replaceAll('`', '').split(', ')).toEqual(written);
   });
 

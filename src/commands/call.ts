@@ -8,6 +8,8 @@ import type { Restoring, StoreBackup, Watch } from '../domain/store-backup.ts';
 import type { StoreUpgrade, UpgradeChoice } from '../domain/store-upgrade.ts';
 import type { Actor, Store } from '../domain/store.ts';
 import type { Instant } from '../domain/utc-day.ts';
+import type { PostWebhook } from '../domain/webhook-post.ts';
+import type { AlertActs } from '../operations/alert-acts.ts';
 import type { ServedActs } from '../operations/served-acts.ts';
 import type { Output } from '../terminal/output.ts';
 import type { Prompts } from '../terminal/prompts.ts';
@@ -36,7 +38,7 @@ export type StoreMode = 'read' | 'write' | 'create';
 
 /** One invocation of a command. */
 /** With a connection of their own, so that nothing else is in their way. */
-export interface StartedActs extends ServedActs {
+export interface StartedActs extends ServedActs, AlertActs {
   /** Whoever waits for the store holds up the whole thread, so that these have one of their own. */
   readonly blocks: boolean;
   /** Resolves when that thread is no more; nothing brings it back. */
@@ -53,6 +55,8 @@ export interface Call {
   openOther(location: string, mode: StoreMode): Promise<Store>;
   /** What `serve` writes, beside the `store` that it has open for the rest. */
   startActs(store: Store, busyTimeoutMs: number): Promise<StartedActs>;
+  /** Sends messages to a webhook. */
+  postWebhook(): Promise<PostWebhook>;
   /** Moves the store to the newest schema, or says what that would do; nothing else opens a store that is older. */
   upgradeStore(choice: Omit<UpgradeChoice, 'actor'>): Promise<StoreUpgrade>;
   /** Copies the store to a new file and proves the copy. */

@@ -9,17 +9,19 @@ export const NEW_KEY_FIELDS = [...KEY_FIELDS, 'apiKey'] as const;
 
 /**
  * Runs `act`, which makes a key in a transaction and hands its secret to `deliver` there: with a file, it is written before the key is
- * committed, so that no key exists whose secret nobody has. When the transaction fails after that, the file goes again.
+ * committed, so that no key exists whose secret nobody has. When the transaction fails after that, the file goes again. `undone` says what
+ * did not happen when the file cannot be written.
  */
 export async function delivering<Result>(
   file: string | undefined,
-  act: (deliver: (apiKey: string) => void) => Promise<Result>,
+  act: (deliver: (secret: string) => void) => Promise<Result>,
+  undone = 'no key was made',
 ): Promise<Result> {
   const written: string[] = [];
   try {
-    return await act((apiKey) => {
+    return await act((secret) => {
       if (file === undefined) return;
-      writeSecretFile(file, apiKey);
+      writeSecretFile(file, secret, undone);
       written.push(file);
     });
   } catch (error) {
@@ -29,14 +31,14 @@ export async function delivering<Result>(
 }
 
 /** Writes the secret to a file that must not exist yet, readable by its owner alone. Throws `already_exists` or `failed`. */
-function writeSecretFile(path: string, apiKey: string): void {
-  const file = openNew(path);
+function writeSecretFile(path: string, secret: string, undone: string): void {
+  const file = openNew(path, undone);
   try {
-    writeSync(file, `${apiKey}\n`);
+    writeSync(file, `${secret}\n`);
     fsyncSync(file);
   } catch (error) {
     rmSync(path, { force: true });
-    throw new KeyctlError('failed', 'The secret cannot be written to the file of --out; no key was made.', {
+    throw new KeyctlError('failed', `The secret cannot be written to the file of --out; ${undone}.`, {
       hint: 'Check the room on that disk and its health, or give --out a path on another one.',
       cause: error,
     });
@@ -46,17 +48,17 @@ function writeSecretFile(path: string, apiKey: string): void {
 }
 
 /** SECURITY: the path is not repeated, it may be somebody's secret in the wrong place. */
-function openNew(path: string): number {
+function openNew(path: string, undone: string): number {
   try {
     return openSync(path, 'wx', 0o600);
   } catch (error) {
     if (typeof error === 'object' && error !== null && 'code' in error && error.code === 'EEXIST') {
-      throw new KeyctlError('already_exists', 'The file of --out exists already; no key was made.', {
+      throw new KeyctlError('already_exists', `The file of --out exists already; ${undone}.`, {
         hint: 'Give --out the path of a new file.',
         cause: error,
       });
     }
-    throw new KeyctlError('failed', 'The file of --out cannot be made; no key was made.', {
+    throw new KeyctlError('failed', `The file of --out cannot be made; ${undone}.`, {
       hint: 'Check the folder and its permissions.',
       cause: error,
     });

@@ -66,6 +66,15 @@ export const REGISTRY: readonly Entry[] = [
   { path: 'import undo', group: 'Operate', summary: 'take a whole import back', load: () => import('./import/undo.ts') },
   { path: 'migrate', group: 'Operate', summary: 'move the store to PostgreSQL', load: () => import('./migrate.ts') },
   { path: 'audit', group: 'Operate', summary: 'show who changed what', load: () => import('./audit.ts') },
+  {
+    path: 'alert list',
+    group: 'Operate',
+    summary: 'list the messages to the webhook and what became of them',
+    load: () => import('./alert/list.ts'),
+  },
+  { path: 'alert set', group: 'Operate', summary: 'say where alerts go and what they are about', load: () => import('./alert/set.ts') },
+  { path: 'alert test', group: 'Operate', summary: 'send a signed message and show the answer', load: () => import('./alert/test.ts') },
+  { path: 'alert retry', group: 'Operate', summary: 'send messages again that were given up', load: () => import('./alert/retry.ts') },
   { path: 'config list', group: 'Operate', summary: 'list settings', load: () => import('./config/list.ts') },
   { path: 'config get', group: 'Operate', summary: 'show one setting', load: () => import('./config/get.ts') },
   { path: 'config set', group: 'Operate', summary: 'change a setting', load: () => import('./config/set.ts') },
@@ -87,5 +96,6 @@ export const NOUNS: Readonly<Record<string, string>> = {
   tier: 'subscription levels: daily credits and rate limits',
   service: 'products of the API and what a request to them costs',
   env: 'environments; a key is for exactly one',
+  alert: 'messages to a webhook: spent credits, keys that end',
   config: 'settings of this installation',
 };

@@ -31,6 +31,7 @@ export const command: CommandModule = {
       out.warn('If the clock of this host is right, prune with: keyctl reset --prune');
     }
     out.show(resetJson(report), () => describe(report, dryRun), RESET_FIELDS);
+    if (!dryRun) await (await import('./tell-alerts.ts')).tellAlerts(call, store);
     return undefined;
   },
 };

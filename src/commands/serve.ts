@@ -55,6 +55,7 @@ export const command: CommandModule = {
     const server = await startServer(settings, {
       store,
       acts: { settle, refund: acts.refund, addDenials: acts.addDenials, fold: acts.fold },
+      alerts: { acts, post: await call.postWebhook() },
       clock,
       log,
       version,

@@ -73,6 +73,12 @@ export function parseDuration(text: string): number | null {
   return length <= 36_525 * MS_PER_DAY ? length : null;
 }
 
+/** A length of time as it is written, in the largest unit that it is a whole number of. */
+export function formatLength(ms: number): string {
+  const unit = ['d', 'h', 'm'].find((letter) => ms % (UNIT_MS[letter] ?? Number.NaN) === 0) ?? 's';
+  return `${String(Math.floor(ms / (UNIT_MS[unit] ?? Number.NaN)))}${unit}`;
+}
+
 /**
  * An instant written as a date (`2026-11-22`, its 00:00 UTC) or as ISO 8601 with an explicit offset or `Z`
  * (`2026-11-22T10:00:00Z`; without seconds too). A time without an offset is refused: it would mean the host's zone.

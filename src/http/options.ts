@@ -3,6 +3,8 @@ import { checkIpRange, ipInRanges } from '../domain/ip-range.ts';
 import { checkName } from '../domain/names.ts';
 import type { Store } from '../domain/store.ts';
 import type { Instant } from '../domain/utc-day.ts';
+import type { PostWebhook } from '../domain/webhook-post.ts';
+import type { AlertActs } from '../operations/alert-acts.ts';
 import type { ServedActs } from '../operations/served-acts.ts';
 
 /** A socket that the process was started with, already listening, as systemd's socket activation does. */
@@ -70,6 +72,8 @@ export interface ServerDeps {
   readonly store: Store;
   /** If left out, the store is written on this thread as well. */
   readonly acts?: ServedActs;
+  /** Looks for what somebody is to be told of, and tells them; if left out, another process does. */
+  readonly alerts?: { readonly acts: AlertActs; readonly post: PostWebhook };
   readonly clock: () => Instant;
   readonly log: Logger;
   readonly version: string;

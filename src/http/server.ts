@@ -1,6 +1,7 @@
 import { DenialTally } from '../domain/denial-tally.ts';
 import { servedActs, type ServedActs } from '../operations/served-acts.ts';
 import { Access } from './access.ts';
+import { Alerting } from './alerting.ts';
 import { readCatalogue, type Catalogue } from './catalogue.ts';
 import { CommitQueue } from './commit-queue.ts';
 import { Endpoint } from './endpoint.ts';
@@ -45,14 +46,16 @@ export async function startServer(given: ServeOptions, deps: ServerDeps): Promis
       catalogue = read;
     },
   });
+  const alerting = deps.alerts === undefined ? null : new Alerting({ ...deps.alerts, log, after: deps.after ?? afterTimeout });
   const address = await listen(parts.server, options);
   housekeeping.start();
+  alerting?.start();
   log.info({ address, version: deps.version, store: store.location }, 'listening');
   let stopped: Promise<void> | null = null;
   return {
     address,
     stop: () => {
-      stopped ??= parts.stop().then(() => housekeeping.stop());
+      stopped ??= Promise.all([parts.stop(), alerting?.stop()]).then(() => housekeeping.stop());
       return stopped;
     },
   };

@@ -7,6 +7,7 @@ import { dayOf, formatDay, formatInstant, type UtcDay } from '../domain/utc-day.
 import { actorName } from './actor-name.ts';
 import { allowanceOn, balanceOn } from './balance-on.ts';
 import { findAccountOrOnly } from './find-account.ts';
+import { rearmThresholds } from './rearm-thresholds.ts';
 
 export interface GiveCredit {
   /** A name or id; undefined for the only account. */
@@ -73,6 +74,7 @@ async function adjust(tx: WriteTransaction, account: Account, before: Balance, a
   if (before.day > today && !isStored) return openBalance(before.day, await allowanceOn(tx, account, before.day), adjusted);
   const after = { ...before, adjusted };
   await tx.credits.write(account.ref, after);
+  await rearmThresholds(tx, account.ref, after);
   return after;
 }
 

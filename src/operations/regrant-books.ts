@@ -2,6 +2,7 @@ import { openBalance, regrant, remaining, type Balance } from '../domain/credits
 import { creditsOn, type Account, type Ref, type Tier } from '../domain/entities.ts';
 import type { AccountBooks, Page, ReadTransaction, WriteTransaction } from '../domain/store.ts';
 import { formatDay, type UtcDay } from '../domain/utc-day.ts';
+import { rearmThresholds } from './rearm-thresholds.ts';
 
 /** How many rows one step of a long act reads, so that memory stays flat however many accounts there are. */
 const PAGE = 500;
@@ -64,7 +65,9 @@ export async function regrantAccount(
 ): Promise<void> {
   for (const balance of await tx.credits.balancesFrom(account.ref, from)) {
     const changed = regranted(balance, await allowances(balance.day));
-    if (changed !== balance) await tx.credits.write(account.ref, changed);
+    if (changed === balance) continue;
+    await tx.credits.write(account.ref, changed);
+    await rearmThresholds(tx, account.ref, changed);
   }
 }
 
@@ -78,7 +81,9 @@ export async function regrantTier(tx: WriteTransaction, before: Tier, after: Tie
     const allowances = { before: creditsOn(before, day), after: creditsOn(after, day) };
     if (allowances.before === allowances.after) continue;
     for await (const { accountRef, balance } of booksOnTier(tx, after.name, day)) {
-      await tx.credits.write(accountRef, regranted(balance, allowances));
+      const changed = regranted(balance, allowances);
+      await tx.credits.write(accountRef, changed);
+      await rearmThresholds(tx, accountRef, changed);
       count += 1;
     }
   }

@@ -6,6 +6,7 @@ import { buildProgram, parse, type Run } from '../../src/commands/program.ts';
 import { KeyctlError } from '../../src/domain/error.ts';
 import { backupStore, inspectStore, openRestore, openStore } from '../../src/stores/open-store.ts';
 import { openSqliteStore } from '../../src/stores/sqlite/store.ts';
+import { postWebhook } from '../../src/webhook/post-webhook.ts';
 import { Output } from '../../src/terminal/output.ts';
 import { ACTOR, BINARY, NO_SERVICE_VARIABLES, type Outcome, type TestClock } from '../harness.ts';
 import { refuseTold } from '../secrets.ts';
@@ -80,6 +81,7 @@ function newCall(
     },
     storeLocation: () => Promise.resolve(path),
     startActs: () => Promise.reject(new Error('no endpoint is started here')),
+    postWebhook: () => Promise.resolve(postWebhook),
     backupStore: (target, watch) => backupStore({ location: path, target, randomBytes, busyTimeoutMs, watch }),
     openRestore: async (backup) => {
       const restoring = await openRestore({ location: path, backup, clock: () => clock.now, randomBytes, busyTimeoutMs });

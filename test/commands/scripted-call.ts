@@ -4,6 +4,7 @@ import type { Call } from '../../src/commands/call.ts';
 import { buildProgram, parse } from '../../src/commands/program.ts';
 import { KeyctlError } from '../../src/domain/error.ts';
 import { backupStore, inspectStore, openRestore, openStore } from '../../src/stores/open-store.ts';
+import { postWebhook } from '../../src/webhook/post-webhook.ts';
 import { Output } from '../../src/terminal/output.ts';
 import type { Choice, Prompts } from '../../src/terminal/prompts.ts';
 import { ACTOR, BINARY, NO_SERVICE_VARIABLES, type TestClock } from '../harness.ts';
@@ -104,6 +105,7 @@ export async function atTerminal(
     },
     storeLocation: async () => path,
     startActs: () => Promise.reject(new Error('no endpoint is started here')),
+    postWebhook: () => Promise.resolve(postWebhook),
     backupStore: (target, watch) => backupStore({ location: path, target, randomBytes, busyTimeoutMs: 2_000, watch }),
     openRestore: async (backup) => {
       const restoring = await openRestore({ location: path, backup, clock: () => clock.now, randomBytes, busyTimeoutMs: 2_000 });

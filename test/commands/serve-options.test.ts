@@ -42,6 +42,7 @@ describe('what serve is told', () => {
       ...{
         storeLocation: refuse,
         startActs: refuse,
+        postWebhook: refuse,
         upgradeStore: refuse,
         inspectStore: refuse,
         backupStore: refuse,
