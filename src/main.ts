@@ -44,6 +44,7 @@ export async function main(): Promise<void> {
 
 async function run(argv: readonly string[]): Promise<number> {
   if (argv[0] === '__complete') return answerShell(argv);
+  if (argv[0] === '__man') return writeManPage();
   refuseSecrets(argv);
   const version = readVersion();
   const program = await buildProgram(argv, {
@@ -68,6 +69,14 @@ async function answerShell(argv: readonly string[]): Promise<number> {
   } finally {
     for (const closable of opened) await closable.close();
   }
+}
+
+/** What `npm run build` makes dist/apikeyctl.1 with. */
+async function writeManPage(): Promise<number> {
+  const [{ manPage }, { REGISTRY }] = await Promise.all([import('./commands/helping/man-page.ts'), import('./commands/registry.ts')]);
+  const program = await buildProgram([], { version: '', write: () => undefined, run: () => Promise.resolve(EXIT.done) });
+  process.stdout.write(await manPage({ version: readVersion(), page: readManual(), program, registry: REGISTRY }));
+  return EXIT.done;
 }
 
 async function invoke(
@@ -182,6 +191,7 @@ function newContext(version: string): Context {
     version,
     program: fileURLToPath(new URL('../bin/keyctl.js', import.meta.url)),
     interpreter: process.execPath,
+    manual: readManual,
     identity: () => ({ osUser: osUser(), sudoUser: process.env['SUDO_USER'] ?? null, host: hostname() }),
     stopRequested: () =>
       new Promise((resolve) => {
@@ -213,6 +223,10 @@ async function dataDirectory(): Promise<string> {
 function readVersion(): string {
   const manifest: unknown = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
   return typeof manifest === 'object' && manifest !== null && 'version' in manifest ? String(manifest.version) : 'unknown';
+}
+
+function readManual(): string {
+  return readFileSync(new URL('../docs/cli.md', import.meta.url), 'utf8');
 }
 
 /** stdout is a full disk, say. What the command did stands by then, so the message says what is lost. */

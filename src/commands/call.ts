@@ -24,6 +24,8 @@ export interface Context {
   readonly version: string;
   /** The file that a shell starts this program from. */
   readonly program: string;
+  /** docs/cli.md as it came with this release: what it says is said there and nowhere else. */
+  readonly manual: () => string;
   /** The file of Node that runs it. */
   readonly interpreter: string;
   /** The user of the operating system, for the audit trail and for permissions. */

@@ -88,6 +88,12 @@ export const REGISTRY: readonly Entry[] = [
   { path: 'schedule', group: 'Operate', summary: 'print a timer for systemd or cron that runs reset', load: () => import('./schedule.ts') },
   { path: 'init', group: 'Operate', summary: 'make a store, with a first account and key', load: () => import('./init.ts') },
   { path: 'completion', group: 'Operate', summary: 'print the completion script of a shell', load: () => import('./completion.ts') },
+  {
+    path: 'help',
+    group: 'Operate',
+    summary: 'tell about the environment, exit codes, formatting, json, or a command',
+    load: () => import('./help.ts'),
+  },
 ];
 
 /** What a noun's own `--help` says above its verbs. */

@@ -9,6 +9,7 @@ import { openSqliteStore } from '../../src/stores/sqlite/store.ts';
 import { postWebhook } from '../../src/webhook/post-webhook.ts';
 import { Output } from '../../src/terminal/output.ts';
 import { ACTOR, BINARY, NO_SERVICE_VARIABLES, type Outcome, type TestClock } from '../harness.ts';
+import { page } from '../markdown.ts';
 import { refuseTold } from '../secrets.ts';
 
 export interface PipedOptions {
@@ -75,6 +76,7 @@ function newCall(
         version: 'test',
         program: BINARY,
         interpreter: process.execPath,
+        manual: () => page('docs/cli.md'),
       },
       ...{ identity: () => ACTOR, stopRequested: () => stop ?? new Promise<never>(() => undefined) },
       serviceVariables: () => NO_SERVICE_VARIABLES,

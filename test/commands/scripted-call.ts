@@ -8,6 +8,7 @@ import { postWebhook } from '../../src/webhook/post-webhook.ts';
 import { Output } from '../../src/terminal/output.ts';
 import type { Choice, Prompts } from '../../src/terminal/prompts.ts';
 import { ACTOR, BINARY, NO_SERVICE_VARIABLES, type TestClock } from '../harness.ts';
+import { page } from '../markdown.ts';
 import { refuseTold } from '../secrets.ts';
 
 /** What a person answers to the prompts, in their order: a text, the labels to choose, or `Ctrl-C`. */
@@ -99,6 +100,7 @@ export async function atTerminal(
         version: 'test',
         program: BINARY,
         interpreter: process.execPath,
+        manual: () => page('docs/cli.md'),
       },
       ...{ identity: () => ACTOR, stopRequested: () => new Promise<never>(() => undefined) },
       serviceVariables: () => NO_SERVICE_VARIABLES,

@@ -36,6 +36,7 @@ describe('what serve is told', () => {
           version: 'test',
           program: 'keyctl',
           interpreter: 'node',
+          manual: () => '',
         },
         ...{ identity: () => ACTOR, stopRequested: refuse, serviceVariables: () => NO_SERVICE_VARIABLES },
       },

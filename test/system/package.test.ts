@@ -50,13 +50,14 @@ test('the tarball has the program and its documents, and nothing that was left o
     'dist/main.js',
     'dist/store-thread.js',
     'dist/package.json',
+    'dist/apikeyctl.1',
     'dist/THIRD-PARTY-LICENSES.txt',
     'docs/cli.md',
     'recipes/nginx/keyctl.conf',
   ];
   for (const file of needed) expect(files).toContain(`package/${file}`);
   const documents =
-    /^package\/((bin\/|dist\/)?package\.json|dist\/THIRD-PARTY-LICENSES\.txt|README\.md|SECURITY\.md|CHANGELOG\.md|LICENSE|docs\/[\w-]+\.md|recipes\/.+)$/;
+    /^package\/((bin\/|dist\/)?package\.json|dist\/THIRD-PARTY-LICENSES\.txt|dist\/apikeyctl\.1|README\.md|SECURITY\.md|CHANGELOG\.md|LICENSE|docs\/[\w-]+\.md|recipes\/.+)$/;
   expect(files.filter((file) => !documents.test(file) && !/^package\/(bin|dist)\/[\w/-]+\.js$/.test(file))).toEqual([]);
 });
 

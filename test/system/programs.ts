@@ -19,6 +19,8 @@ const PACKAGE_OF = {
   bash: 'bash',
   zsh: 'zsh',
   fish: 'fish',
+  man: 'man-db',
+  groff: 'groff-base',
 } as const;
 
 export type Program = keyof typeof PACKAGE_OF;

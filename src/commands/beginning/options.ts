@@ -36,7 +36,7 @@ export function readBeginning(options: Options): Beginning {
   };
 }
 
-export function tierNames(added: readonly { readonly name: string }[]): readonly string[] {
+function tierNames(added: readonly { readonly name: string }[]): readonly string[] {
   return [...BUILT_IN_TIERS, ...added].map(({ name }) => name);
 }
 

@@ -26,7 +26,8 @@ export async function complete({ argv, input, programFor, openStore }: Asked): P
   const shell = SHELLS.find((known) => known === argv[1]);
   if (shell === undefined) return '';
   const typed = readTyped(shell, input, argv[2] ?? '');
-  const words = typed.words.slice(1);
+  // `keyctl help tier set` is about what would stand there without `help`.
+  const words = typed.words.slice(typed.words[1] === 'help' && typed.words.length > 2 ? 2 : 1);
   const program = await programFor(words);
   const expected = whatIsExpected(program, words, typed.current);
   if (expected.placeholder !== null && FILES.includes(expected.placeholder)) return 'files\n';

@@ -3,6 +3,7 @@ import { SETTINGS } from '../../domain/settings.ts';
 import { USAGE_BUCKETS } from '../../domain/traffic.ts';
 import { VERDICT_STATUS } from '../../domain/verdict.ts';
 import type { NamedKind } from '../../operations/complete-names.ts';
+import { TOPICS } from '../helping/topics.ts';
 import { SHELLS } from './shells.ts';
 
 /** The placeholders whose values are names in the store. */
@@ -27,6 +28,7 @@ export const ENUMERATED: Readonly<Record<string, readonly string[]>> = {
   'config set <setting>': SETTINGS.map(({ name }) => name),
   'config unset <setting>': SETTINGS.map(({ name }) => name),
   'completion <shell>': SHELLS,
+  'help <topic>': TOPICS,
 };
 
 /** The only keys that a command does something to. */

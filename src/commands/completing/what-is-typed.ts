@@ -32,7 +32,11 @@ interface Place {
 export function whatIsExpected(program: Command, words: readonly string[], current: string): Expected {
   const place = walk(program, words);
   if (place.waiting !== null) return valueOf(place, place.waiting, '');
-  if (place.onlyArguments || !current.startsWith('-')) return { ...argument(place), words: place.onlyArguments ? [] : verbs(place) };
+  if (place.onlyArguments || !current.startsWith('-'))
+    return {
+      ...argument(place),
+      words: place.onlyArguments ? [] : verbs(place.command.name() === 'help' ? { ...place, command: program } : place),
+    };
   const equals = current.indexOf('=');
   if (equals === -1) return { ...NOTHING, words: flags(program, place) };
   const option = findOption(program, place.command, current.slice(0, equals));
