@@ -7,7 +7,9 @@ import everything from './jest.config.js';
 export default {
   ...everything,
   testMatch: [
-    ...['model/sequences', 'crash/kills', 'race/races', 'http/fuzz', 'e2e/secrets'].map((name) => `<rootDir>/test/${name}.test.ts`),
+    ...['model/sequences', 'crash/kills', 'crash/postgres-kills', 'crash/failover', 'race/races', 'http/fuzz', 'e2e/secrets'].map(
+      (name) => `<rootDir>/test/${name}.test.ts`,
+    ),
     ...['faults', 'serve-faults', 'power-loss', 'clocks-apart', 'midnight-kills'].map((name) => `<rootDir>/test/system/${name}.test.ts`),
   ],
   testPathIgnorePatterns: ['/node_modules/'],

@@ -24,7 +24,8 @@ export async function proveBooks(path: string): Promise<ProvedBooks> {
   const { store } = await openStore({ location: path, mode: 'write', clock: Date.now, randomBytes, busyTimeoutMs: 2_000 });
   try {
     const books = await store.read(compare);
-    return { ...books, faults: [...integrity(path), ...books.faults, ...(await diagnosed(path))] };
+    const isFile = !path.startsWith('postgres:');
+    return { ...books, faults: [...(isFile ? integrity(path) : []), ...books.faults, ...(isFile ? await diagnosed(path) : [])] };
   } finally {
     await store.close();
   }

@@ -1,4 +1,5 @@
 import { Agent, request } from 'node:http';
+import { setTimeout as wait } from 'node:timers/promises';
 import { jsonOf } from '../system/http-client.ts';
 import type { Journal, Sent } from './journal.ts';
 
@@ -8,6 +9,8 @@ interface Heard {
   readonly code: string;
   readonly body: string;
 }
+
+const AFTER_503_MS = 50;
 
 export interface Customer {
   readonly account: string;
@@ -22,6 +25,7 @@ export class Clients {
   readonly #agent = new Agent({ keepAlive: true, maxSockets: 16 });
   #stopped = false;
   #next = 0;
+  #admitted = 0;
 
   constructor(port: number, journal: Journal, customers: readonly Customer[]) {
     this.#port = port;
@@ -29,9 +33,14 @@ export class Clients {
     this.#customers = customers;
   }
 
+  /** How many charges were acknowledged so far. */
+  get admitted(): number {
+    return this.#admitted;
+  }
+
   /** Repeats what got no answer, as a client would after a restart. */
   async repeatUnanswered(): Promise<void> {
-    for (const sent of this.#journal.repeatable) {
+    for (const sent of [...this.#journal.repeatable]) {
       const customer = this.#customers.find(({ account }) => account === sent.account);
       if (customer === undefined) throw new RangeError('a charge of nobody');
       const heard = await this.#question(customer, sent.requestId ?? '');
@@ -65,9 +74,14 @@ export class Clients {
     const sent: Sent = { account: customer.account, requestId, requests: 1 };
     try {
       const heard = await (requestId === null ? this.#verify(customer) : this.#question(customer, requestId));
-      if (heard.code === 'ok') this.#journal.charged(heard.debit, sent);
-      // A 503 says that it could not tell: the charge may have been made.
-      else if (heard.status === 503) this.#journal.unanswered(sent);
+      if (heard.code === 'ok') {
+        this.#journal.charged(heard.debit, sent);
+        this.#admitted += 1;
+      } else if (heard.status === 503) {
+        // It says that it could not tell: the charge may have been made. Clients take a breath then.
+        this.#journal.unanswered(sent);
+        await wait(AFTER_503_MS);
+      }
       return true;
     } catch {
       this.#journal.unanswered(sent);

@@ -5,7 +5,7 @@ import type { Store } from '../../src/domain/store.ts';
 import { openStore } from '../../src/stores/open-store.ts';
 import { createAccount, createKey } from '../http/served.ts';
 import { Installation } from '../system/installation.ts';
-import { jsonOf } from '../system/http-client.ts';
+import { jsonListOf, jsonOf } from '../system/http-client.ts';
 import type { Running } from '../system/running.ts';
 
 export interface Answer {
@@ -147,6 +147,10 @@ export class Cluster {
 
   async json(...args: readonly string[]): Promise<Json> {
     return jsonOf(await this.installation.run([...args, '--json']));
+  }
+
+  async jsonList(...args: readonly string[]): Promise<readonly Json[]> {
+    return jsonListOf(await this.installation.run([...args, '--json']));
   }
 
   /** The credits of an account as its books have them. */

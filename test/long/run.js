@@ -15,7 +15,7 @@ const REST_MINUTES = 4;
 const BUDGET_MS = Math.max(0.2, (MINUTES - REST_MINUTES) / 2) * 60_000;
 /** A test that has something to tell writes it as one line of `what: figures`. */
 const TOLD =
-  /^(sequences|kills|kills around midnight|races|fuzz|faults injected|faults injected into serve|power losses|secrets scanned): (.+)$/gm;
+  /^(sequences|kills|kills around midnight|kills over PostgreSQL|failover|failover from a frozen primary|races|fuzz|faults injected|faults injected into serve|power losses|secrets scanned): (.+)$/gm;
 const PLACE = /(<!-- long run -->\n\n)[\s\S]*?(\n\n<!-- end of long run -->)/;
 
 /** Runs a program of this tree, shows what it says, and resolves with it. */

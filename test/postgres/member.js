@@ -1,5 +1,5 @@
 /**
- * One of two PostgreSQL servers of which one follows the other; `replicated.ts` drives it.
+ * A PostgreSQL server that a test kills and starts again, or two of which one follows the other; `one-server.ts` drives it.
  *
  *   node test/postgres/member.js make               a new cluster in a folder of its own; says where, {"folder":…}
  *   node test/postgres/member.js copy <data>        a copy of a cluster's files in a folder of its own; says where

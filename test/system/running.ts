@@ -83,14 +83,16 @@ export function freePort(): Promise<number> {
   });
 }
 
+const PATIENCE_MS = 10_000;
+
 /** Tries until `attempt` stops throwing, as long as the test may run. */
-export async function eventually<Value>(attempt: () => Promise<Value> | Value): Promise<Value> {
+export async function eventually<Value>(attempt: () => Promise<Value> | Value, restMs = 50): Promise<Value> {
   for (let tries = 0; ; tries += 1) {
     try {
       return await attempt();
     } catch (error) {
-      if (tries === 200) throw error;
-      await new Promise((resolve) => setTimeout(resolve, 50));
+      if (tries * restMs >= PATIENCE_MS) throw error;
+      await new Promise((resolve) => setTimeout(resolve, restMs));
     }
   }
 }
