@@ -2,13 +2,14 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { explore, MODEL_BUDGET } from './budget.ts';
 import { follow } from './following.ts';
+import { FILES } from './grounds.ts';
 import { step, type Step } from './steps.ts';
 import { beginning, type Beginning } from './world.ts';
 
 let begun: Beginning;
 
 beforeAll(async () => {
-  begun = await beginning();
+  begun = await beginning(FILES);
 });
 
 afterAll(() => begun.cleanUp());

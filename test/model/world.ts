@@ -1,19 +1,14 @@
 import { randomBytes } from 'node:crypto';
-import { copyFileSync, existsSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import type { Store } from '../../src/domain/store.ts';
 import { changeSetting } from '../../src/operations/change-setting.ts';
 import { createAccount } from '../../src/operations/create-account.ts';
 import { createKey as makeKey } from '../../src/operations/create-key.ts';
 import { createService } from '../../src/operations/create-service.ts';
 import { createTier } from '../../src/operations/create-tier.ts';
-import { openStore } from '../../src/stores/open-store.ts';
-import { ACTOR, temporaryFolder, temporaryStore, type TestClock } from '../harness.ts';
+import { ACTOR, type TestClock } from '../harness.ts';
+import type { Ground, Place } from './grounds.ts';
 import { Model, type ModelAccount, type ModelKey } from './model.ts';
 
-/** Where there is such a folder, a thousand stores are made and committed to without waiting for a disk. */
-const SHARED_MEMORY = existsSync('/dev/shm') ? '/dev/shm' : tmpdir();
 const NOON = '2026-11-22T12:00:00.000Z';
 
 const TIERS = [
@@ -34,18 +29,18 @@ const SERVICES = [
 ] as const;
 const ACCOUNTS = { acme: 'small', globex: 'middle', initech: 'large' } as const;
 
-/** What every sequence begins with: a file to copy, the secrets of its keys, and the same in a model. */
+/** What every sequence begins with: a place to copy, the secrets of its keys, and the same in a model. */
 export interface Beginning {
-  readonly path: string;
+  readonly copy: () => Promise<Place>;
   readonly secrets: ReadonlyMap<string, string>;
   /** A new one each time, since a sequence changes it. */
   readonly model: () => Promise<Model>;
-  readonly cleanUp: () => void;
+  readonly cleanUp: () => Promise<void>;
 }
 
 /** Nothing but request ids is ever pruned in it: what pruning forgets is the business of other tests. */
-export async function beginning(): Promise<Beginning> {
-  const { store, path, cleanUp } = await temporaryStore(NOON);
+export async function beginning(ground: Ground): Promise<Beginning> {
+  const { store, settled } = await ground.begin({ now: Date.parse(NOON) });
   for (const name of ['keep-debits', 'keep-hourly-usage', 'keep-daily-usage']) await changeSetting(store, { name, value: '36500d' }, ACTOR);
   for (const service of SERVICES) await createService(store, service, ACTOR);
   for (const tier of TIERS) await createTier(store, tier, ACTOR);
@@ -56,13 +51,9 @@ export async function beginning(): Promise<Beginning> {
     const { apiKey, key } = await makeKey(store, { ...blank, account, name: 'a' }, ACTOR, randomBytes);
     secrets.set(key.id, apiKey);
   }
-  const folder = temporaryFolder();
-  const template = join(folder.path, 'template.db');
   const model = await modelOf(store);
   await store.close();
-  copyFileSync(path, template);
-  await cleanUp();
-  return { path: template, secrets, model: async () => model(), cleanUp: folder.cleanUp };
+  return { ...(await settled()), secrets, model: async () => model() };
 }
 
 /** A model of a store in which nobody has done anything yet. */
@@ -109,37 +100,28 @@ export function chosen<Item>(items: readonly Item[], which: number): Item | unde
   return items[which % Math.max(1, items.length)];
 }
 
-/** Three connections to one new file, as three processes have them, the last of which only reads; one clock; and the model. */
+/** Three connections to one new store, as three processes have them, the last of which only reads; one clock; and the model. */
 export class World {
   readonly model: Model;
   readonly clock: TestClock;
   /** The secrets of the keys, by their ids. */
   readonly secrets: Map<string, string>;
-  readonly #path: string;
+  readonly #place: Place;
   readonly #stores: [Store, Store, Store];
-  readonly #cleanUp: () => void;
 
-  static async begin({ path, secrets, model }: Beginning): Promise<World> {
-    const folder = temporaryFolder(SHARED_MEMORY);
-    const file = join(folder.path, 'keyctl.db');
-    copyFileSync(path, file);
+  static async begin({ copy, secrets, model }: Beginning): Promise<World> {
+    const place = await copy();
     const clock = { now: Date.parse(NOON) };
-    const stores = [await open(file, 'write', clock), await open(file, 'write', clock), await open(file, 'read', clock)] as const;
-    return new World(await model(), clock, new Map(secrets), { path: file, stores: [...stores], cleanUp: folder.cleanUp });
+    const stores = [await place.open('write', clock), await place.open('write', clock), await place.open('read', clock)] as const;
+    return new World(await model(), clock, new Map(secrets), place, [...stores]);
   }
 
-  private constructor(
-    model: Model,
-    clock: TestClock,
-    secrets: Map<string, string>,
-    { path, stores, cleanUp }: { path: string; stores: [Store, Store, Store]; cleanUp: () => void },
-  ) {
+  private constructor(model: Model, clock: TestClock, secrets: Map<string, string>, place: Place, stores: [Store, Store, Store]) {
     this.model = model;
     this.clock = clock;
     this.secrets = secrets;
-    this.#path = path;
+    this.#place = place;
     this.#stores = stores;
-    this.#cleanUp = cleanUp;
   }
 
   /** The connections 0 and 1 write, 2 reads. */
@@ -150,7 +132,7 @@ export class World {
   /** As a process that ended and was started again: whatever it knew is gone. */
   async reopen(index: 0 | 1): Promise<void> {
     await this.#stores[index].close();
-    this.#stores[index] = await open(this.#path, 'write', this.clock);
+    this.#stores[index] = await this.#place.open('write', this.clock);
   }
 
   account(which: number): ModelAccount {
@@ -172,10 +154,6 @@ export class World {
 
   async end(): Promise<void> {
     for (const store of this.#stores) await store.close();
-    this.#cleanUp();
+    await this.#place.cleanUp();
   }
-}
-
-async function open(location: string, mode: 'read' | 'write', clock: TestClock): Promise<Store> {
-  return (await openStore({ location, mode, clock: () => clock.now, randomBytes, busyTimeoutMs: 2_000 })).store;
 }

@@ -13,7 +13,7 @@ describe('the day at a glance', () => {
   test('of a new store', async () => {
     const { store } = await memoryStore(new Date(NOON).toISOString());
     expect(statusJson(await describeStatus(store))).toEqual({
-      ...{ store: ':memory:', day: '2026-11-22', today: { requests: 0, credits: 0, denied: {} }, accounts: 1, busiest: [] },
+      ...{ store: store.location, day: '2026-11-22', today: { requests: 0, credits: 0, denied: {} }, accounts: 1, busiest: [] },
       keys: { active: 0, disabled: 0, expired: 0, deleted: 0 },
       expiring: { count: 0, keys: [] },
       lastReset: null,

@@ -91,7 +91,10 @@ class PostgresStore implements Store {
   }
 
   settle(requests: readonly Request[]): Promise<readonly Verdict[]> {
-    return this.#persist((session) => session.settle(requests));
+    return this.#persist((session) => {
+      this.#checkMayWrite();
+      return session.settle(requests);
+    });
   }
 
   preview(requests: readonly Request[], at?: Instant): Promise<readonly Preview[]> {
@@ -107,6 +110,7 @@ class PostgresStore implements Store {
   #transact<Result>(kind: TransactionKind, act: (tx: WriteTransaction, now: Instant) => Promise<Result>): Promise<Result> {
     let horizon: DebitNumber | null = null;
     return this.#persist(async (session) => {
+      if (kind !== 'reading') this.#checkMayWrite();
       try {
         return await session.transact(kind, horizon, act);
       } catch (error) {
@@ -114,6 +118,14 @@ class PostgresStore implements Store {
         horizon = await session.settledThrough();
         return session.transact(kind, horizon, act);
       }
+    });
+  }
+
+  /** Who has opened it to read is not to be kept from writing by the rights of a role alone. */
+  #checkMayWrite(): void {
+    if (this.#options.mode !== 'read') return;
+    throw new KeyctlError('store_read_only', `The store at ${this.location} was opened for reading only.`, {
+      hint: 'Commands that change something open it for writing.',
     });
   }
 

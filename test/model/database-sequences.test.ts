@@ -1,0 +1,34 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import { explore, DATABASE_BUDGET } from './budget.ts';
+import { follow } from './following.ts';
+import { DATABASES } from './grounds.ts';
+import { step, type Step } from './steps.ts';
+import { beginning, type Beginning } from './world.ts';
+
+let begun: Beginning;
+
+beforeAll(async () => {
+  begun = await beginning(DATABASES);
+});
+
+afterAll(() => begun.cleanUp());
+
+describe('whatever operators, customers and the clock do, in whatever order, by two processes over one database', () => {
+  test(
+    'every verdict, balance and report is that of a simple model of the contract, at every step',
+    async () => {
+      let steps = 0;
+      const property = fc.asyncProperty(
+        fc.array(step, { minLength: 1, maxLength: DATABASE_BUDGET.steps, size: 'max' }),
+        async (sequence: readonly Step[]) => {
+          steps += sequence.length;
+          await follow(begun, sequence);
+        },
+      );
+      const { numRuns } = await explore('test/model/database-sequences.test.ts', property, DATABASE_BUDGET, () => ({ steps }));
+      expect(numRuns).toBeGreaterThan(0);
+    },
+    DATABASE_BUDGET.ms + 60_000,
+  );
+});
