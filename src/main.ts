@@ -158,7 +158,8 @@ function newCall(globals: Globals, version: string, opened: { close(): Promise<v
     openOther: async (location, mode) => {
       const { clock } = context;
       checkLocation('--to', location);
-      const { store } = await openStore({ location, mode, clock, randomBytes, busyTimeoutMs: SHELL_BUSY_TIMEOUT_MS });
+      const { env } = process;
+      const { store } = await openStore({ location, mode, clock, randomBytes, busyTimeoutMs: SHELL_BUSY_TIMEOUT_MS, env });
       opened.push(store);
       return store;
     },

@@ -31,7 +31,7 @@ export async function buildProgram(argv: readonly string[], { version, write, ru
   program
     .description('API keys, subscription tiers and daily credits for any HTTP API')
     .version(version, '--version', 'print the version')
-    .option('--db <path>', 'the store: a path (else KEYCTL_DB, else the default place)')
+    .option('--db <path>', 'the store: a path or a postgres:// URL (else KEYCTL_DB, else the default place)')
     .option('--json', 'print JSON')
     .option('--fields <a,b>', 'print these JSON fields only')
     .option('--quiet', 'leave out the talk on stderr')
