@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander';
 import { KeyctlError, usageError } from '../domain/error.ts';
 import type { Arguments, CommandModule } from './call.ts';
 import { NOUNS, REGISTRY, type Entry } from './registry.ts';
+import { isKnown, suggestCommand, suggestSwapped } from './suggestions.ts';
 
 export interface Globals {
   readonly db: string | undefined;
@@ -84,6 +85,9 @@ const exitCode = new WeakMap<Command, number>();
 
 /** Parses and runs. Returns the exit code; throws KeyctlError. */
 export async function parse(program: Command, argv: readonly string[]): Promise<number> {
+  const [first, second] = positionals(argv);
+  // Commander would answer --help of a command that it does not know with the help of all.
+  if (first !== undefined && !isKnown(first)) throw noSuchCommand(first, second, 'keyctl --help');
   try {
     await program.parseAsync(argv.map(shieldNegative), { from: 'user' });
     return exitCode.get(program) ?? 0;
@@ -108,13 +112,16 @@ function translate(error: CommanderError, program: Command, argv: readonly strin
   const help = path === undefined ? nounHelp(program, argv) : `keyctl ${path} --help`;
   const suggestion = /\(Did you mean (.+?)\?\)/s.exec(error.message)?.[1];
   const hint = suggestion === undefined ? `See: ${help}` : `Did you mean ${suggestion}? See: ${help}`;
+  const [first = '', second = ''] = positionals(argv);
   switch (error.code) {
     case 'commander.unknownOption':
       throw usageError('There is no such option.', hint);
     case 'commander.unknownCommand':
-      throw usageError('There is no such command.', hint);
-    case 'commander.excessArguments':
-      throw usageError('There are too many arguments.', hint);
+      throw noSuchCommand(first, second, help);
+    case 'commander.excessArguments': {
+      const swapped = suggestSwapped(first, second);
+      throw usageError('There are too many arguments.', swapped === null ? hint : `Did you mean keyctl ${swapped}? See: ${help}`);
+    }
     case 'commander.missingArgument':
     case 'commander.missingMandatoryOptionValue':
     case 'commander.optionMissingArgument':
@@ -126,6 +133,11 @@ function translate(error: CommanderError, program: Command, argv: readonly strin
     default:
       throw new KeyctlError('usage', 'The arguments cannot be understood.', { hint, cause: error });
   }
+}
+
+function noSuchCommand(first: string, second: string | undefined, help: string): KeyctlError {
+  const meant = suggestCommand(first, second);
+  return usageError('There is no such command.', meant === null ? `See: ${help}` : `Did you mean ${meant}? See: ${help}`);
 }
 
 /** The help of the noun that was called without a verb, or with one that it does not have; else that of all. */

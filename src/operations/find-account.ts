@@ -1,13 +1,27 @@
 import { KeyctlError, usageError } from '../domain/error.ts';
 import type { Account } from '../domain/entities.ts';
+import { didYouMean } from '../domain/nearest.ts';
 import { isName } from '../domain/names.ts';
 import type { ReadTransaction } from '../domain/store.ts';
+
+const MOST_NAMES = 500;
 
 /** An account by its name or its full id. Throws `not_found`, without repeating a text that is no name. */
 export async function findAccount(tx: ReadTransaction, reference: string): Promise<Account> {
   const account = (await tx.accounts.byName(reference)) ?? (await tx.accounts.byId(reference));
   if (account !== null) return account;
-  throw new KeyctlError('not_found', 'There is no such account.', { hint: 'See: keyctl account list' });
+  throw new KeyctlError('not_found', 'There is no such account.', {
+    hint: `${await didYouMeanAccount(tx, reference)}See: keyctl account list`,
+  });
+}
+
+/** Among those that begin with the same letter; of a million accounts only so many are looked at. */
+async function didYouMeanAccount(tx: ReadTransaction, reference: string): Promise<string> {
+  const accounts = await tx.accounts.byNamePrefix(reference.slice(0, 1), MOST_NAMES);
+  return didYouMean(
+    reference,
+    accounts.map(({ name }) => name),
+  );
 }
 
 /**

@@ -1,5 +1,6 @@
 import { KeyctlError } from '../domain/error.ts';
 import type { Environment } from '../domain/entities.ts';
+import { didYouMean } from '../domain/nearest.ts';
 import type { ReadTransaction } from '../domain/store.ts';
 
 /** An environment by its name or its code. Throws `not_found` with what there is. */
@@ -8,7 +9,12 @@ export async function findEnvironment(tx: ReadTransaction, reference: string): P
   const found = environments.find(({ name, code }) => name === reference || code === reference);
   if (found !== undefined) return found;
   const known = environments.map(({ name, code }) => `${name} (${code})`).join(', ');
-  throw new KeyctlError('not_found', 'There is no such environment.', { hint: `There are: ${known}. Add one with: keyctl env create` });
+  throw new KeyctlError('not_found', 'There is no such environment.', {
+    hint: `${didYouMean(
+      reference,
+      environments.map(({ name }) => name),
+    )}There are: ${known}. Add one with: keyctl env create`,
+  });
 }
 
 /** Throws `not_found` for a name that is no live service. */

@@ -1,6 +1,7 @@
 import { digestApiKey } from '../domain/api-key.ts';
 import { KeyctlError } from '../domain/error.ts';
 import { keyStatus, type Key } from '../domain/entities.ts';
+import { didYouMean } from '../domain/nearest.ts';
 import type { ReadTransaction } from '../domain/store.ts';
 import type { Instant } from '../domain/utc-day.ts';
 
@@ -9,6 +10,7 @@ export type KeyReference = { readonly kind: 'words'; readonly text: string } | {
 
 const LEAST_PREFIX = 6;
 const MOST_CANDIDATES = 10;
+const MOST_NAMES = 500;
 
 /**
  * Finds a key: a full id, else `<account>/<name>` or a name that is unique, else a unique prefix of an id (6 characters or
@@ -23,7 +25,22 @@ export async function findKey(tx: ReadTransaction, reference: KeyReference): Pro
   }
   const found = (await tx.keys.byId(reference.text)) ?? (await findLive(tx, reference.text));
   if (found !== null) return found;
-  throw new KeyctlError('not_found', 'There is no such key.', { hint: 'See: keyctl list --status all' });
+  throw new KeyctlError('not_found', 'There is no such key.', {
+    hint: `${await didYouMeanKey(tx, reference.text)}See: keyctl list --status all`,
+  });
+}
+
+/** Among those that begin with the same letter; of a million keys only so many are looked at. */
+async function didYouMeanKey(tx: ReadTransaction, text: string): Promise<string> {
+  const slash = text.indexOf('/');
+  const account = slash === -1 ? null : await tx.accounts.byName(text.slice(0, slash));
+  if (slash !== -1 && account === null) return '';
+  const name = text.slice(slash + 1);
+  const keys = await tx.keys.liveByNamePrefix(name.slice(0, 1), account?.ref ?? null, MOST_NAMES);
+  return didYouMean(
+    text,
+    keys.map((key) => text.slice(0, slash + 1) + key.name),
+  );
 }
 
 async function findLive(tx: ReadTransaction, text: string): Promise<Key | null> {

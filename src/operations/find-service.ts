@@ -1,5 +1,6 @@
 import { KeyctlError } from '../domain/error.ts';
 import type { Service } from '../domain/entities.ts';
+import { didYouMean } from '../domain/nearest.ts';
 import type { ReadTransaction } from '../domain/store.ts';
 
 /** The fields of a service's JSON. */
@@ -15,5 +16,10 @@ export async function findService(tx: ReadTransaction, name: string): Promise<Se
   const service = services.find((candidate) => candidate.name === name);
   if (service !== undefined) return service;
   const known = services.map((candidate) => candidate.name).join(', ');
-  throw new KeyctlError('not_found', 'There is no such service.', { hint: `There are: ${known}. Add one with: keyctl service create` });
+  throw new KeyctlError('not_found', 'There is no such service.', {
+    hint: `${didYouMean(
+      name,
+      services.map((candidate) => candidate.name),
+    )}There are: ${known}. Add one with: keyctl service create`,
+  });
 }
