@@ -5,7 +5,7 @@ import { actorName } from '../operations/actor-name.ts';
 import { AUDIT_FIELDS, auditJson, changeText, type NumberedEntry } from '../operations/describe-audit.ts';
 import { auditTargets, followAudit, readAudit, type AuditTarget } from '../operations/read-audit.ts';
 import { showListing, type Column } from '../terminal/listing.ts';
-import { relative } from '../terminal/style.ts';
+import { relative, stamp } from '../terminal/style.ts';
 import { flag, option, readSecret, wholeNumber, type Call, type CommandModule } from './call.ts';
 import { follow } from './follow.ts';
 import { readMoment } from './moment.ts';
@@ -84,7 +84,7 @@ async function list(call: Call, store: Store, filter: AuditFilter, most: number)
 
 function columns(now: Instant): readonly Column<NumberedEntry>[] {
   return [
-    { header: 'WHEN', person: ({ at }) => relative(at, now), script: ({ at }) => formatInstant(at) },
+    { header: 'WHEN', person: ({ at }) => relative(at, now), live: ({ at }) => stamp(at), script: ({ at }) => formatInstant(at) },
     { header: 'WHO', person: ({ actor }) => actorName(actor), script: ({ actor }) => actorName(actor) },
     { header: 'DID', person: ({ action }) => action, script: ({ action }) => action },
     { header: 'TO', person: ({ targetName }) => targetName, script: ({ targetName }) => targetName },

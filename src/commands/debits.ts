@@ -4,7 +4,7 @@ import { formatInstant } from '../domain/utc-day.ts';
 import { DEBITS } from '../operations/read-traffic.ts';
 import { debitJson } from '../operations/refund-debit.ts';
 import type { Column } from '../terminal/listing.ts';
-import { grouped, relative } from '../terminal/style.ts';
+import { grouped, relative, stamp } from '../terminal/style.ts';
 import type { CommandModule } from './call.ts';
 import { configureTraffic, showTraffic } from './traffic-options.ts';
 
@@ -23,7 +23,7 @@ export const command: CommandModule = {
 function columnsAt(now: number): readonly Column<Debit>[] {
   return [
     { header: 'ID', person: ({ number }) => debitId(number), script: ({ number }) => debitId(number) },
-    { header: 'WHEN', person: ({ at }) => relative(at, now), script: ({ at }) => formatInstant(at) },
+    { header: 'WHEN', person: ({ at }) => relative(at, now), live: ({ at }) => stamp(at), script: ({ at }) => formatInstant(at) },
     { header: 'ACCOUNT', person: ({ account }) => account, script: ({ account }) => account },
     { header: 'KEY', person: ({ keyName }) => keyName ?? '-', script: ({ keyId }) => keyId ?? '' },
     { header: 'SERVICE', spare: true, person: ({ service }) => service, script: ({ service }) => service },

@@ -4,7 +4,7 @@ import { formatInstant } from '../domain/utc-day.ts';
 import { VERDICT_STATUS, type DenialCode } from '../domain/verdict.ts';
 import { DENIALS } from '../operations/read-traffic.ts';
 import type { Column } from '../terminal/listing.ts';
-import { grouped, relative } from '../terminal/style.ts';
+import { grouped, relative, stamp } from '../terminal/style.ts';
 import { option, type CommandModule } from './call.ts';
 import { configureTraffic, showTraffic } from './traffic-options.ts';
 
@@ -35,7 +35,7 @@ function denialJson({ at, account, keyId, keyName, service, code, ip, requestId,
 
 function columnsAt(now: number): readonly Column<Denial>[] {
   return [
-    { header: 'WHEN', person: ({ at }) => relative(at, now), script: ({ at }) => formatInstant(at) },
+    { header: 'WHEN', person: ({ at }) => relative(at, now), live: ({ at }) => stamp(at), script: ({ at }) => formatInstant(at) },
     { header: 'ACCOUNT', person: ({ account }) => account ?? '-', script: ({ account }) => account ?? '' },
     { header: 'KEY', person: ({ keyName }) => keyName ?? '-', script: ({ keyId }) => keyId ?? '' },
     { header: 'SERVICE', spare: true, person: ({ service }) => service ?? '-', script: ({ service }) => service ?? '' },

@@ -2,8 +2,8 @@ import type { ExplainedCheck } from '../domain/explain.ts';
 import { formatInstant, type Instant } from '../domain/utc-day.ts';
 import { VERDICT_STATUS } from '../domain/verdict.ts';
 import type { Explanation } from '../operations/explain-key.ts';
+import { wrapWords } from '../terminal/fit.ts';
 import { duration, type Paint } from '../terminal/style.ts';
-import { wrap } from '../terminal/wrap.ts';
 
 /** What was asked for beside the key, for the first sentence. */
 export interface AskedAbout {
@@ -25,8 +25,8 @@ export function describeExplanation(explanation: Explanation, asked: AskedAbout,
   const failed = checks.filter(({ passes }) => passes === false);
   const says =
     verdict === 'ok'
-      ? `${paint.green('Yes')}: ${wrap(`${sentence(explanation, asked)} would pass.`, columns - 5)}`
-      : `${paint.red('No')}: ${wrap(`${sentence(explanation, asked)} would be denied: ${verdict} (${String(VERDICT_STATUS[verdict])}).`, columns - 4)}`;
+      ? `${paint.green('Yes')}: ${wrapWords(`${sentence(explanation, asked)} would pass.`, columns - 5)}`
+      : `${paint.red('No')}: ${wrapWords(`${sentence(explanation, asked)} would be denied: ${verdict} (${String(VERDICT_STATUS[verdict])}).`, columns - 4)}`;
   const reset = `Credits come back at ${minute(resetsAt)} UTC, in ${duration(resetsAt - at)}${asked.now ? '' : ' from then'}.`;
   return [
     says,
@@ -48,14 +48,14 @@ function sentence({ account, keyName, service, at }: Explanation, { ip, environm
 
 /** The first that fails decides; whoever mends it wants to know beforehand what would come then. */
 function reasons({ code, detail, remedy }: ExplainedCheck, place: number, paint: Paint, columns: number): readonly string[] {
-  const told = place === 0 ? wrap(detail, columns) : wrap(`Then it would be denied with ${code}: ${detail}`, columns);
+  const told = place === 0 ? wrapWords(detail, columns) : wrapWords(`Then it would be denied with ${code}: ${detail}`, columns);
   return ['', told, ...(remedy === null || remedy === '' ? [] : [`${paint.bold('→')} ${remedy}`])];
 }
 
 function line({ code, passes, detail }: ExplainedCheck, verdict: string, paint: Paint, columns: number): string {
   const mark = passes === null ? paint.dim('-') : passes ? paint.green('✓') : paint.red('✗');
   const name = code.padEnd(MARGIN - 4);
-  const told = wrap(detail, Math.max(columns, MARGIN * 2), ' '.repeat(MARGIN)).slice(MARGIN);
+  const told = wrapWords(detail, Math.max(columns - MARGIN, MARGIN)).replaceAll('\n', `\n${' '.repeat(MARGIN)}`);
   return `  ${mark} ${code === verdict ? paint.bold(name) : name}${told}`;
 }
 

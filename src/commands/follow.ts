@@ -1,5 +1,6 @@
 import { setImmediate, setTimeout } from 'node:timers/promises';
 import type { Column } from '../terminal/listing.ts';
+import type { LiveRows } from '../terminal/live-rows.ts';
 import type { Shown } from '../terminal/output.ts';
 import type { Call } from './call.ts';
 
@@ -14,21 +15,27 @@ export interface Followed<Row> {
   readonly columns: readonly Column<Row>[];
 }
 
-/** Shows rows as they come, one a line, JSON or words, until the process is told to stop. */
+/** Shows rows as they come, one a line, JSON or words, until the process is told to stop. A person gets short ones under each other. */
 export async function follow<Row>({ out, context }: Pick<Call, 'out' | 'context'>, { rows, json, columns }: Followed<Row>): Promise<void> {
   const stopped = new AbortController();
   void context.stopRequested().then(() => {
     stopped.abort();
   });
-  const separator = out.isTerminal ? '  ' : '\t';
+  const live = out.isTerminal && !out.json ? await liveRows(columns) : null;
   let shown = 0;
   for await (const row of rows(() => pause(stopped.signal))) {
     if (stopped.signal.aborted) return;
     if (out.json) out.data(JSON.stringify(out.select(json(row))));
-    else out.data(columns.map((column) => column.script(row).replaceAll(/[\t\r\n]/g, ' ')).join(separator));
+    else if (live !== null) out.data(live.lines(row, out.columns).join('\n'));
+    else out.data(columns.map((column) => column.script(row).replaceAll(/[\t\r\n]/g, ' ')).join('\t'));
     shown += 1;
     if (shown % ROWS_PER_TURN === 0) await setImmediate();
   }
+}
+
+async function liveRows<Row>(columns: readonly Column<Row>[]): Promise<LiveRows<Row>> {
+  const [{ LiveRows: Rows }, { painter }] = await Promise.all([import('../terminal/live-rows.ts'), import('../terminal/painter.ts')]);
+  return new Rows(columns, painter(false));
 }
 
 /** Waits for the next look at the store; false as soon as the process is told to stop. */

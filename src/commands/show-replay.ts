@@ -2,11 +2,11 @@ import type { ReplayedDay } from '../domain/replay.ts';
 import { dayOf, formatDay, formatInstant, type Instant } from '../domain/utc-day.ts';
 import { REPLAY_FIELDS, replayJson, unknownOf, wholeDays } from '../operations/describe-replay.ts';
 import type { AccountOutcome, PlanOutcome, ReplayReport } from '../operations/replay-traffic.ts';
+import { wrapWords } from '../terminal/fit.ts';
 import { showListing, type Column } from '../terminal/listing.ts';
 import type { Output } from '../terminal/output.ts';
 import { painter } from '../terminal/painter.ts';
 import { grouped } from '../terminal/style.ts';
-import { wrap } from '../terminal/wrap.ts';
 
 /** Shows what other tiers would have made of past traffic: for a script a line for each tier and day. */
 export async function showReplay(out: Output, report: ReplayReport): Promise<void> {
@@ -29,7 +29,7 @@ async function showTables(out: Output, report: ReplayReport): Promise<void> {
   const denied = countOf(deniedThen);
   const whose = account ?? `${grouped(accounts.length)} ${accounts.length === 1 ? 'account' : 'accounts'}`;
   const then = denied === 0 ? '' : `, ${grouped(denied)} of them denied then`;
-  out.data(wrap(`${whose}, ${formatDay(dayOf(from))} to ${formatDay(dayOf(to))}: ${grouped(requests)} requests${then}.`, out.columns));
+  out.data(wrapWords(`${whose}, ${formatDay(dayOf(from))} to ${formatDay(dayOf(to))}: ${grouped(requests)} requests${then}.`, out.columns));
   if (requests === 0) return;
   await table(out, plans, planColumns(report));
   await table(out, daysOf(report), dayColumns(report));
@@ -38,7 +38,7 @@ async function showTables(out: Output, report: ReplayReport): Promise<void> {
   const unknown = unknownOf(report);
   if (unknown.length === 0) return;
   out.data('\nWhat this cannot know:');
-  for (const { message } of unknown) out.data(wrap(message, out.columns, '  '));
+  for (const { message } of unknown) out.data(wrapWords(message, out.columns - 2).replaceAll(/^/gm, '  '));
 }
 
 async function table<Row>(out: Output, rows: readonly Row[], columns: readonly Column<Row>[]): Promise<void> {

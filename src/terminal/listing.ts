@@ -15,6 +15,8 @@ export interface Column<Row> {
   readonly whenFilled?: true;
   /** For a person: short, coloured, times relative. */
   readonly person: (row: Row, paint: ChalkInstance) => string;
+  /** For a person who follows what comes, where it is told otherwise than in a table. */
+  readonly live?: (row: Row) => string;
   /** For a script: full ids, ISO times, plain digits; an empty string for nothing. */
   readonly script: (row: Row) => string;
 }

@@ -46,3 +46,8 @@ export function statusColor(status: string, paint: Paint): string {
   if (status === 'active') return paint.green(status);
   return status === 'expired' ? paint.yellow(status) : paint.red(status);
 }
+
+/** `11-28 09:53:57`, UTC: a moment that stays on the screen, where `5 s ago` would soon be wrong. */
+export function stamp(at: number): string {
+  return new Date(at).toISOString().slice(5, 19).replace('T', ' ');
+}
