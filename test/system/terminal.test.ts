@@ -196,6 +196,20 @@ describe('tables', () => {
   });
 });
 
+describe('keyctl debits --follow on a terminal', () => {
+  test.each([80, 200])('shows what comes, a line each, in %i columns, until Ctrl-C', async (columns) => {
+    await run('create', '--name', 'checkout');
+    await run('charge', '--key', 'checkout', '--requests', '2');
+    const screen = terminals.run(['debits', '--follow'], { db, columns });
+    await screen.shows(/WHEN .*COST .*\n.*\n.*deb_.* 99,800/);
+    await run('charge', '--key', 'checkout');
+    await screen.shows(/deb_.* \d\d-\d\d \d\d:\d\d:\d\d +default +checkout .* 99,700/);
+    screen.types('C-c');
+    const { code, wrapped } = await screen.ended();
+    expect({ code, wrapped }).toEqual({ code: 0, wrapped: false });
+  });
+});
+
 describe('keyctl init on a terminal', () => {
   test.each([80, 200])('asks, shows what it would make, and makes it, in %i columns', async (columns) => {
     const screen = terminals.run(['init'], { db, columns });
