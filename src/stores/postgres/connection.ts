@@ -6,7 +6,7 @@ import { codeOf, NO_TLS } from './errors.ts';
 export type Values = readonly unknown[];
 
 export interface Answer {
-  /** The names of the columns. */
+  /** The names of the columns; none where the statement has a name of its own, since whoever prepares one knows them. */
   readonly names: readonly string[];
   readonly rows: readonly (readonly unknown[])[];
   /** How many rows a statement changed. */
@@ -17,6 +17,8 @@ export interface Answer {
 
 /** What a server answers that has no TLS. */
 const TLS_REFUSED = 'N'.charCodeAt(0);
+
+const NOTHING: Answer = { names: [], rows: [], changed: 0, command: '' };
 
 const BIGINT = 20;
 const NUMERIC = 1700;
@@ -110,13 +112,17 @@ export class Connection {
 
   /** Sends a statement and returns its answer. With a name it is prepared once for the connection, under its text. */
   async ask(text: string, values: Values, name?: string): Promise<Answer> {
+    const query = { text, values: values as unknown[], rowMode: 'array' as const, ...(name === undefined ? {} : { name }) };
+    const { fields, rows, rowCount, command } = await this.#answered(() => this.#client.query<unknown[]>(query));
+    return { names: name === undefined ? fields.map((field) => field.name) : [], rows, changed: rowCount ?? 0, command };
+  }
+
+  async #answered<Result>(send: () => Promise<Result>): Promise<Result> {
     if (this.#failure !== null) throw this.#failure;
     this.#asked += 1;
     this.#startWatch();
     try {
-      const query = { text, values: values as unknown[], rowMode: 'array' as const, ...(name === undefined ? {} : { name }) };
-      const { fields, rows, rowCount, command } = await this.#client.query<unknown[]>(query);
-      return { names: fields.map((field) => field.name), rows, changed: rowCount ?? 0, command };
+      return await send();
     } catch (error) {
       // Of a connection that has ended the driver tells without a code.
       throw codeOf(error) === '' && this.#hasFailed() ? lost(error) : error;
@@ -147,9 +153,9 @@ export class Connection {
   }
 
   /** Runs several statements that are given no values, one after the other, in one transaction of their own if they are in none. */
-  async script(text: string): Promise<void> {
-    if (this.#failure !== null) throw this.#failure;
-    await this.#client.query(text);
+  async script(text: string): Promise<Answer> {
+    await this.#answered(() => this.#client.query(text));
+    return NOTHING;
   }
 
   /** Whether the server has warned since this was last asked. */

@@ -14,10 +14,11 @@ import { makePartition } from './partitions.ts';
 import { changesSomething, sendWrites, type State } from './settle-writes.ts';
 import type { Sql } from './sql.ts';
 
-const BEGIN = 'BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE';
-const SHARE = `SELECT pg_advisory_xact_lock_shared(${BOOKS_LOCK})`;
-const STATE = `SELECT generation, ahead_micros, closed_through, counting_day, (SELECT max(usable_since) FROM schema_versions) FROM state`;
-const NUMBERS = 'SELECT now, first FROM take_debit_numbers($1, $2)';
+/** Two statements in one message; each sees what was committed when it begins. */
+const BEGIN = `BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SELECT pg_advisory_xact_lock_shared(${BOOKS_LOCK})`;
+/** The clock is read when the rows are locked. Nobody changes the state of those who settle. */
+const STATE = `SELECT now, first, generation, ahead_micros, closed_through, counting_day, (SELECT max(usable_since) FROM schema_versions)
+  FROM state, take_debit_numbers($1, $2)`;
 
 /** What was looked up before a transaction may be old by then; so often it is looked up again. */
 const MOST_LOOKS = 20;
@@ -91,22 +92,19 @@ export class PostgresSettling {
     const guess = this.#day;
     const given = this.#clock === null ? null : this.#clock();
     const answers = await connection.together(() => [
-      connection.ask(BEGIN, []),
-      connection.ask(SHARE, [], 'share'),
-      connection.ask(STATE, [], 'state'),
+      connection.script(BEGIN),
       ...rows.ask(connection, guess, true),
-      connection.ask(NUMBERS, [requests.length, given], 'numbers'),
+      connection.ask(STATE, [requests.length, given], 'state'),
     ]);
-    const { usableSince, ...state } = stateIn(answers[2]);
+    const { now, nextDebit, usableSince, ...state } = stateIn(answers.at(-1));
     this.#commits.checkUsable(usableSince);
     if (state.generation !== this.#known.generation) {
       await connection.ask('ROLLBACK', []);
       this.#known.forget();
       return null;
     }
-    const [now, nextDebit] = answers.at(-1)?.rows[0] as [Instant, DebitNumber];
     this.#day = dayOf(now);
-    await rows.take(answers.slice(3, -1), connection, guess, this.#day);
+    await rows.take(answers.slice(1, -1), connection, guess, this.#day);
     return { rows, state, now, nextDebit };
   }
 
@@ -126,9 +124,9 @@ export class PostgresSettling {
   }
 }
 
-function stateIn(answer: Answer | undefined): State & { usableSince: number } {
-  const row = answer?.rows[0] as [number, number, UtcDay, UtcDay, number] | undefined;
+function stateIn(answer: Answer | undefined): State & { now: Instant; nextDebit: DebitNumber; usableSince: number } {
+  const row = answer?.rows[0] as [Instant, DebitNumber, number, number, UtcDay, UtcDay, number] | undefined;
   if (row === undefined) throw new RangeError('a store without its state row');
-  const [generation, aheadMicros, closedThrough, countingDay, usableSince] = row;
-  return { generation, aheadMicros, closedThrough, countingDay, usableSince };
+  const [now, nextDebit, generation, aheadMicros, closedThrough, countingDay, usableSince] = row;
+  return { now, nextDebit, generation, aheadMicros, closedThrough, countingDay, usableSince };
 }
