@@ -1,5 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { temporaryDatabase } from '../postgres/database.ts';
 import { ask } from './http-client.ts';
 import { Installation, type Customer } from './installation.ts';
 import { startNginxBefore } from './nginx.ts';
@@ -13,6 +14,7 @@ import { startUpstream, type Upstream } from './upstream.ts';
 const FLAGS = ['--nginx', '--request-id-header', 'X-Request-Id', '--trust-proxy', '127.0.0.1/32', '--environment', 'production'];
 const CLIENTS = 12;
 
+let cleanUp: () => Promise<void>;
 let installation: Installation;
 let upstream: Upstream;
 let proxy: RunningProxy;
@@ -20,22 +22,16 @@ let customer: Customer;
 let port: number;
 const nodes: { process: Running; readonly port: number }[] = [];
 
-beforeEach(async () => {
-  programPath('nginx');
-  installation = new Installation();
-  customer = await installation.customer('acme', { credits: 1_000_000_000 });
-  upstream = await startUpstream();
-  for (let node = 0; node < 2; node += 1) nodes.push(await installation.serve(FLAGS));
-  port = await freePort();
-  proxy = await startNginxBefore([nodeAt(0).port, nodeAt(1).port], { folder: installation.folder, port, apiPort: upstream.port });
-});
-
-afterEach(async () => {
-  await proxy.process.stop();
-  for (const { process } of nodes.splice(0)) await process.stop();
-  await upstream.stop();
-  installation.remove();
-});
+const KINDS = [
+  {
+    name: 'one PostgreSQL',
+    make: async () => {
+      const { url, cleanUp } = await temporaryDatabase();
+      return { installation: new Installation(url), cleanUp };
+    },
+  },
+  { name: 'one SQLite file', make: () => Promise.resolve({ installation: new Installation(), cleanUp: () => Promise.resolve() }) },
+];
 
 function nodeAt(place: number): { process: Running; readonly port: number } {
   const node = nodes[place % 2];
@@ -72,57 +68,88 @@ async function startAgain(node: { process: Running; readonly port: number }): Pr
   });
 }
 
-/** Every answer was an admission, and every admission is one request that the API got and one debit. */
-async function everybodyWasAnsweredOnce(heard: Record<string, number>): Promise<void> {
-  expect(Object.keys(heard)).toEqual(['200']);
+/**
+ * No question was left without an answer of keyctl, and every admission is one request that the API got and one debit. On a machine that is
+ * short of time a node may say by itself that it is busy; then nobody was let in.
+ */
+async function everybodyWasAnsweredOnce({ 200: admitted = 0, 503: busy = 0, ...others }: Record<string, number>): Promise<void> {
+  expect(others).toEqual({});
+  const log = proxy.accessLog().split('\n');
+  expect(log.filter((line) => / 503 \d+ code=-? /.test(line))).toEqual([]);
+  expect(log.filter((line) => / 503 \d+ code=store_unavailable /.test(line))).toHaveLength(busy);
   const debits = (await installation.debits()).map((debit) => debit['id']);
   const seen = upstream.received.map(({ headers }) => headers['x-keyctl-debit-id']);
-  expect(debits).toHaveLength(heard['200'] ?? 0);
-  expect([...seen].sort()).toEqual([...debits].sort());
+  expect(seen).toHaveLength(admitted);
+  expect(new Set(seen).size).toBe(admitted);
+  expect(debits).toEqual(expect.arrayContaining(seen));
+  expect(debits.length - admitted).toBeLessThanOrEqual(busy);
+  expect(admitted).toBeGreaterThan(10 * busy);
 }
 
-test('a node that dies at any moment costs no request its answer, and nobody is charged twice', async () => {
-  const running = load();
-  for (let round = 0; round < 6; round += 1) {
-    const node = nodeAt(round);
-    // The kill comes at a time of its own, whatever has been answered by then.
-    await wait(40 + 35 * round);
-    node.process.signal('SIGKILL');
-    await node.process.stop();
+describe.each(KINDS)('over $name', ({ make }) => {
+  jest.setTimeout(120_000);
+
+  beforeEach(async () => {
+    programPath('nginx');
+    ({ installation, cleanUp } = await make());
+    customer = await installation.customer('acme', { credits: 1_000_000_000 });
+    upstream = await startUpstream();
+    for (let node = 0; node < 2; node += 1) nodes.push(await installation.serve(FLAGS));
+    port = await freePort();
+    proxy = await startNginxBefore([nodeAt(0).port, nodeAt(1).port], { folder: installation.folder, port, apiPort: upstream.port });
+  });
+
+  afterEach(async () => {
+    await proxy.process.stop();
+    for (const { process } of nodes.splice(0)) await process.stop();
+    await upstream.stop();
+    installation.remove();
+    await cleanUp();
+  });
+
+  test('a node that dies at any moment costs no request its answer, and nobody is charged twice', async () => {
+    const running = load();
+    for (let round = 0; round < 4; round += 1) {
+      const node = nodeAt(round);
+      // The kill comes at a time of its own, whatever has been answered by then.
+      await wait(40 + 50 * round);
+      node.process.signal('SIGKILL');
+      await node.process.stop();
+      await wait(100);
+      await startAgain(node);
+    }
+    await everybodyWasAnsweredOnce(await running.stop());
+  });
+
+  test('nor does one that is restarted, one after the other, as for an upgrade', async () => {
+    const running = load();
+    for (const node of [nodeAt(0), nodeAt(1)]) {
+      expect(await node.process.stop()).toBe(0);
+      await startAgain(node);
+    }
+    await everybodyWasAnsweredOnce(await running.stop());
+  });
+
+  test('one that hangs costs three seconds, and no answer', async () => {
+    const running = load();
     await wait(100);
-    await startAgain(node);
-  }
-  await everybodyWasAnsweredOnce(await running.stop());
-});
+    nodeAt(0).process.signal('SIGSTOP');
+    try {
+      await wait(3_500);
+    } finally {
+      nodeAt(0).process.signal('SIGCONT');
+    }
+    const heard = await running.stop();
+    await everybodyWasAnsweredOnce(heard);
+  });
 
-test('nor does one that is restarted, one after the other, as for an upgrade', async () => {
-  const running = load();
-  for (const node of [nodeAt(0), nodeAt(1)]) {
-    expect(await node.process.stop()).toBe(0);
-    await startAgain(node);
-  }
-  await everybodyWasAnsweredOnce(await running.stop());
-});
-
-test('one that hangs costs three seconds, and no answer', async () => {
-  const running = load();
-  await wait(100);
-  nodeAt(0).process.signal('SIGSTOP');
-  try {
-    await wait(3_500);
-  } finally {
-    nodeAt(0).process.signal('SIGCONT');
-  }
-  const heard = await running.stop();
-  await everybodyWasAnsweredOnce(heard);
-});
-
-test('where none is left nobody is admitted, and all goes on when one is back', async () => {
-  for (const { process } of nodes) await process.stop();
-  const answer = await ask(port, { headers: { 'X-API-Key': customer.secret } });
-  expect([answer.status, upstream.received.length]).toEqual([503, 0]);
-  nodeAt(0).process = (await installation.serve(FLAGS, nodeAt(0).port)).process;
-  await eventually(async () => {
-    expect((await ask(port, { headers: { 'X-API-Key': customer.secret } })).status).toBe(200);
+  test('where none is left nobody is admitted, and all goes on when one is back', async () => {
+    for (const { process } of nodes) await process.stop();
+    const answer = await ask(port, { headers: { 'X-API-Key': customer.secret } });
+    expect([answer.status, upstream.received.length]).toEqual([503, 0]);
+    nodeAt(0).process = (await installation.serve(FLAGS, nodeAt(0).port)).process;
+    await eventually(async () => {
+      expect((await ask(port, { headers: { 'X-API-Key': customer.secret } })).status).toBe(200);
+    });
   });
 });
