@@ -9,6 +9,7 @@ import type { Call, CommandModule, Context, StartedActs, StoreMode } from './com
 import { refuseSecrets } from './commands/call.ts';
 import { EXIT, EXIT_CODE_OF_ERROR } from './commands/exit-codes.ts';
 import { buildProgram, parse, positionals, type Globals } from './commands/program.ts';
+import { followRenames, RENAMES } from './commands/renamed.ts';
 import { takeServiceVariables } from './commands/serve-variables.ts';
 import { checkLocation, locateStore } from './config.ts';
 import { KeyctlError } from './domain/error.ts';
@@ -28,13 +29,15 @@ const NOBODY: Globals = { db: undefined, json: false, fields: null, quiet: true,
 
 /** Runs keyctl with this process's arguments and sets its exit code. */
 export async function main(): Promise<void> {
-  const given = process.argv.slice(2);
+  const { argv: given, notes } = followRenames(process.argv.slice(2), RENAMES);
   const argv = helpAsOption(given, positionals(given));
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     // A reader that went away, as in `keyctl list | head -1`, has all it wanted.
     process.exit(error.code === 'EPIPE' ? EXIT.done : report(unwritable(error), wantsJson(argv)));
   });
   process.stderr.on('error', () => undefined);
+  // A person learns the new name; what a script reads stays as it was.
+  if (process.stderr.isTTY && !wantsJson(given) && !given.includes('--quiet')) for (const note of notes) process.stderr.write(`${note}\n`);
   try {
     process.exitCode = process.stdout.isTTY && isBare(argv, positionals(argv)) ? await runBare(argv, run) : await run(argv);
   } catch (error) {

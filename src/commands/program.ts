@@ -150,12 +150,17 @@ const GLOBALS_WITH_VALUE = new Set(['--db', '--fields', '--actor']);
 
 /** The first two words that are neither options nor their values: the command. */
 export function positionals(argv: readonly string[]): string[] {
-  const found: string[] = [];
+  return positions(argv).map((place) => argv[place] ?? '');
+}
+
+/** Where these words stand. */
+export function positions(argv: readonly string[]): readonly number[] {
+  const found: number[] = [];
   for (let index = 0; index < argv.length && found.length < 2; index += 1) {
     const argument = argv[index] ?? '';
     if (argument === '--') break;
     if (GLOBALS_WITH_VALUE.has(argument)) index += 1;
-    else if (!argument.startsWith('-') || argument === '-') found.push(argument);
+    else if (!argument.startsWith('-') || argument === '-') found.push(index);
   }
   return found;
 }
