@@ -23,6 +23,10 @@ const RULES: readonly Rule[] = [
   { kind: 'usage', table: 'past_days', where: 'day < ?', before: (limits) => limits.daysBefore },
   { kind: 'usage', table: 'closed_days', where: 'day < ?', before: (limits) => limits.daysBefore },
   { kind: 'usage', table: 'cap_spending', where: 'day < ?', before: (limits) => Math.floor(limits.debitsBefore / MS_PER_DAY) },
+  // What was told of, for as long as what it was about, and messages that are over.
+  { kind: 'usage', table: 'told_thresholds', where: 'day < ?', before: (limits) => Math.floor(limits.debitsBefore / MS_PER_DAY) },
+  { kind: 'usage', table: 'told_expiries', where: 'expires_at < ?', before: (limits) => limits.debitsBefore },
+  { kind: 'usage', table: 'alerts', where: "at < ? AND status <> 'waiting'", before: (limits) => limits.hoursBefore * MS_PER_HOUR },
   // The row stays, for whoever settles to lock. Without an index by day, finding none takes a walk through all of them; being the last, it
   // is come to once only.
   {
