@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, readFileSync, symlinkSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { shellBlocks } from '../followed-page.ts';
@@ -13,7 +13,7 @@ import { eventually, freePort } from './running.ts';
 
 const LONG_MS = 180_000;
 const TUTORIAL = page('docs/tutorial.md');
-const PORTS = ['8080', '3000', '8000', '9000'];
+const PORTS = ['8080', '3000', '8000', '9090'];
 
 let home: Installation;
 
@@ -22,7 +22,16 @@ beforeEach(() => {
   home = new Installation();
 });
 
+/** What a failure in the middle of the page leaves running is ended by the ids that the page has noted down. */
 afterEach(() => {
+  const folder = join(home.folder, 'keyctl-tutorial');
+  for (const name of existsSync(folder) ? readdirSync(folder).filter((file) => file.endsWith('.pid')) : []) {
+    try {
+      process.kill(Number(readFileSync(join(folder, name), 'utf8')));
+    } catch {
+      // It has ended already.
+    }
+  }
   home.remove();
 });
 
@@ -68,7 +77,7 @@ class Reader {
 async function freePorts(): Promise<(block: string) => string> {
   const free = new Map<string, string>();
   for (const port of PORTS) free.set(port, String(await freePort()));
-  return (block) => block.replaceAll(/(?<=127\.0\.0\.1:|--port |listen\()\d{4}\b/g, (port) => free.get(port) ?? port);
+  return (block) => block.replaceAll(/(?<=127\.0\.0\.1:|--port |listen\(|alerts\.seen )\d{4}\b/g, (port) => free.get(port) ?? port);
 }
 
 test(
@@ -88,7 +97,7 @@ test(
       printed[heading] = '';
       for (const block of shellBlocks(section(TUTORIAL, `## ${heading}`))) printed[heading] += await reader.paste(withPorts(block));
       const folder = join(home.folder, 'keyctl-tutorial');
-      secrets = ['acme.key', 'globex.key'].flatMap((name) =>
+      secrets = ['acme.key', 'globex.key', 'initech.key', 'alerts.secret'].flatMap((name) =>
         existsSync(join(folder, name)) ? [readFileSync(join(folder, name), 'utf8').trim()] : secrets,
       );
       // SECURITY: nothing that the page has anybody do shows a secret.
@@ -105,6 +114,7 @@ test(
     const tiers = printed['5. Tiers'] ?? '';
     expect(tiers).toMatch(/^(?:200 ){10}402 $/m);
     expect(tiers).toContain('hello globex');
+    expect(printed['6. An alert before the credits are gone']).toMatch(/^initech has spent 75 % of its credits of .*; 200 remain\.$/m);
     expect(printed['7. Look around']).toMatch(/\t11\t1100\t/);
     expect(existsSync(join(home.folder, 'keyctl-tutorial'))).toBe(false);
     await eventually(async () => {
