@@ -24,6 +24,11 @@ const KEEPALIVE_MS = 10_000;
 const IMPATIENT_MS = 1_000;
 /** An answer that has not come after so many times the wait for a lock is not waited for any more. */
 const TIMES_BUSY = { impatient: 10, patient: 60 };
+/**
+ * Somebody who has begun a transaction and says nothing for so many times that wait is given up by the server: a node that hangs, or whose
+ * host is gone without a word, must not keep its locks, which everybody else waits for.
+ */
+const IDLE_TIMES_BUSY = 30;
 
 /**
  * Connects to the first of the hosts that takes writes; also for reading, since only the primary's books are of this moment. Throws what
@@ -90,7 +95,7 @@ async function prepare(connection: Connection, { readOnly, busyTimeoutMs }: Conn
     connection.ask(`SET search_path = ${SCHEMA}, pg_temp`, []),
     connection.ask(`SET lock_timeout = ${String(busyTimeoutMs)}`, []),
     connection.ask('SET jit = off', []),
-    connection.ask('SET idle_in_transaction_session_timeout = 0', []),
+    connection.ask(`SET idle_in_transaction_session_timeout = ${String(busyTimeoutMs * IDLE_TIMES_BUSY)}`, []),
     connection.ask('SET statement_timeout = 0', []),
     connection.ask("SET bytea_output = 'hex'", []),
     connection.ask(`SET SESSION CHARACTERISTICS AS TRANSACTION ${readOnly ? 'READ ONLY' : 'READ WRITE'}`, []),
