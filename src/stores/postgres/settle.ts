@@ -75,6 +75,7 @@ export class PostgresSettling {
         if (!lacksPartition(error)) throw error;
         // The first debit of a day for which nobody has made the table.
         await makePartition(this.#connection, dayOf(Math.floor(nextDebit / 1_000)));
+        await makePartition(this.#connection, dayOf(Math.floor((nextDebit + requests.length) / 1_000)));
       }
     }
     throw new KeyctlError('store_busy', 'The store changes too quickly.', { hint: 'Somebody writes to it without a pause; try again.' });
