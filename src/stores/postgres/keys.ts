@@ -5,7 +5,7 @@ import { NOT_ROLLED_UP, UNFOLDED } from './daily-usage.ts';
 import { besideHidden, VISIBLE_KEYS } from './hidden.ts';
 import { assignments, Conditions, LAST_CHARACTER, type Sql } from './sql.ts';
 
-export const KEY_COLUMNS = `ref, id, account_ref, name, environment, encode(digest, 'hex') AS digest, mask, note, created_at, expires_at,
+const KEY_COLUMNS = `ref, id, account_ref, name, environment, encode(digest, 'hex') AS digest, mask, note, created_at, expires_at,
   disabled_at, disabled_reason, deleted_at, rotated_from, rotated_to, services, allowed_ips, daily_cap, cap_group`;
 
 /** The lists are JSON in the store. */
@@ -14,7 +14,7 @@ export interface KeyRow extends Omit<Key, 'services' | 'allowedIps'> {
   readonly allowedIps: string;
 }
 
-export function toKey(row: KeyRow): Key {
+function toKey(row: KeyRow): Key {
   return { ...row, services: list(row.services), allowedIps: list(row.allowedIps) };
 }
 

@@ -6,7 +6,7 @@ import { SCHEMA_LOCK } from './locks.ts';
 const MICROS_PER_MS = 1_000;
 
 /** The table that has the debits whose numbers are of one day. */
-export function partitionOf(day: UtcDay): string {
+function partitionOf(day: UtcDay): string {
   return `debits_${formatDay(day).replaceAll('-', '_')}`;
 }
 
