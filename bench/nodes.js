@@ -8,6 +8,7 @@ import { PostgresServer } from './postgres-server.js';
 import { openStore } from './parts/open-store.js';
 
 const MOST_NODES = 4;
+const MOST_BUSY = 0.01;
 const SCENARIOS = [
   { what: 'hot', title: 'Nodes, hot: 20 keys of one account', accounts: 1, keysEach: 20 },
   { what: 'spread', title: 'Nodes, spread: 10,000 keys of 10,000 accounts', accounts: 10_000, keysEach: 1 },
@@ -27,9 +28,12 @@ async function loadTogether({ generator }, servers, { keys, seconds }) {
   const connections = CONNECTIONS / servers.length;
   const results = await Promise.all(servers.map(({ port }) => generator.load({ port, keys, connections, seconds })));
   const sum = (field) => results.reduce((total, result) => total + result[field], 0);
-  if (sum('denied') > 0) throw new Error(`${String(sum('denied'))} requests were denied`);
+  // On a machine that others keep busy a node may say that its store is; that is no request served.
+  const [requests, denied] = [sum('requests'), sum('denied')];
+  if (denied > MOST_BUSY * requests) throw new Error(`${String(denied)} of ${String(requests)} requests were denied`);
+  const served = requests - denied;
   const most = (field) => Math.max(...results.map((result) => result[field]));
-  return { perSecond: sum('perSecond'), requests: sum('requests'), p50: most('p50'), p99: most('p99') };
+  return { perSecond: (sum('perSecond') * served) / requests, requests: served, p50: most('p50'), p99: most('p99') };
 }
 
 /** One after the other, `rounds` times after a round that does not count; medians, and ratios to the first pair by pair. */
