@@ -1,6 +1,6 @@
 import { digestApiKey } from '../../src/domain/api-key.ts';
 import { DenialTally } from '../../src/domain/denial-tally.ts';
-import { debitId } from '../../src/domain/debit.ts';
+import { debitId, parseDebitId } from '../../src/domain/debit.ts';
 import type { Request, Subject } from '../../src/domain/decide.ts';
 import type { Verdict } from '../../src/domain/verdict.ts';
 import { same } from './comparing.ts';
@@ -59,9 +59,16 @@ export async function askBoth(world: World, on: 0 | 1, asked: readonly Asked[]):
     made.map(expected),
   );
   const verdicts = await world.store(on).settle(requests);
+  if (world.skipsNumbers) model.nextNumber = firstMade(verdicts);
   const answers = questions.map((question) => ask(model, question));
   same(verdicts.map(withoutWords), answers.map(expected));
   await countDenials(world, on, requests, verdicts);
+}
+
+/** The number of the first debit that was made; 0 for none. */
+function firstMade(verdicts: readonly Verdict[]): number {
+  const made = verdicts.find(({ valid, replayed, debitId: id }) => valid && !replayed && id !== null);
+  return parseDebitId(made?.debitId ?? '') ?? 0;
 }
 
 /** Denials are counted by whoever was asked, and stored later; dry runs count nowhere. */

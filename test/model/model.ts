@@ -119,6 +119,8 @@ export class Model {
   readonly accounts: ModelAccount[] = [];
   readonly keys: ModelKey[] = [];
   readonly debits: ModelDebit[] = [];
+  /** No new debit has a lower number. A store of several nodes may skip numbers, which it tells; none comes twice, and they rise. */
+  nextNumber = 0;
   readonly adjustments: { readonly account: ModelAccount; readonly day: UtcDay; readonly amount: number }[] = [];
   readonly denials: {
     readonly at: Instant;

@@ -132,7 +132,7 @@ function take(model: Model, question: Question, code: string, { key, account, se
   }
   if (code !== 'ok') return null;
   const { requestId, rule } = question;
-  const number = Math.max((model.debits.at(-1)?.number ?? 0) + 1, model.now * 1_000);
+  const number = Math.max((model.debits.at(-1)?.number ?? 0) + 1, model.now * 1_000, model.nextNumber);
   model.open(account, model.today);
   const balanceAfter = model.remaining(account, model.today) - cost;
   const debit = { number, at: model.now, account, key, service, cost, balanceAfter, requestId, refundedAt: null, pruned: false };

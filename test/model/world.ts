@@ -124,6 +124,10 @@ export class World {
     this.#stores = stores;
   }
 
+  get skipsNumbers(): boolean {
+    return this.#place.skipsNumbers;
+  }
+
   /** The connections 0 and 1 write, 2 reads. */
   store(index: number): Store {
     return this.#stores[index % 3] ?? this.#stores[0];

@@ -1,7 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { DEFAULT_SERVICE } from '../../src/domain/defaults.ts';
 import type { Request } from '../../src/domain/decide.ts';
+import type { Ref } from '../../src/domain/entities.ts';
 import { KeyctlError } from '../../src/domain/error.ts';
+import { newId } from '../../src/domain/random.ts';
 import type { Store } from '../../src/domain/store.ts';
 import type { Verdict } from '../../src/domain/verdict.ts';
 import { createAccount } from '../../src/operations/create-account.ts';
@@ -13,6 +15,28 @@ export { memoryStore } from '../harness.ts';
 
 export function addAccount(store: Store, name: string, tier?: string) {
   return createAccount(store, { name, tier, externalId: null }, ACTOR, randomBytes);
+}
+
+/** So many accounts, `a0` and on, each with the next ref, in one transaction: where they are only needed to be many. */
+export function addMany(store: Store, count: number): Promise<void> {
+  return store.write(async (tx, now) => {
+    for (let index = 0; index < count; index += 1) {
+      const [id, name] = [newId('acct', randomBytes), `a${String(index)}`];
+      await tx.accounts.insert({ id, name, externalId: null, createdAt: now, suspendedAt: null }, 'free');
+    }
+  });
+}
+
+/** One request, or so many, of each of the accounts, in one batch. */
+export function chargeEach(store: Store, refs: readonly Ref[], requests: number): Promise<readonly Verdict[]> {
+  return store.settle(refs.flatMap((ref) => Array.from({ length: requests }, () => chargeOn(ref, null))));
+}
+
+function chargeOn(ref: Ref, cost: number | null): Request {
+  return {
+    ...{ subject: { kind: 'account', ref }, service: DEFAULT_SERVICE, environment: null, cost, ip: null },
+    ...{ requestId: null, requestIdRule: 'json', dryRun: false, fromShell: true },
+  };
 }
 
 export function viewAccount(store: Store, name: string) {
@@ -27,11 +51,7 @@ export async function jsonOf(store: Store, name: string): Promise<Record<string,
 /** Charges the account itself, as the shell does: at no rate. Each request costs 100 unless said; the verdicts in order. */
 export async function charge(store: Store, name: string, requests: number, cost: number | null = null): Promise<readonly Verdict[]> {
   const { ref } = await store.read((tx) => findAccount(tx, name));
-  const request: Request = {
-    ...{ subject: { kind: 'account', ref }, service: DEFAULT_SERVICE, environment: null, cost, ip: null },
-    ...{ requestId: null, requestIdRule: 'json', dryRun: false, fromShell: true },
-  };
-  return store.settle(Array.from({ length: requests }, () => request));
+  return store.settle(Array.from({ length: requests }, () => chargeOn(ref, cost)));
 }
 
 /** The code of the failure that the act ends in, or `none`. Anything but a KeyctlError is thrown on. */

@@ -8,7 +8,7 @@ import { previewReset } from '../../src/operations/reset.ts';
 import { setTier } from '../../src/operations/set-tier.ts';
 import { WHOLE, type Stint } from '../../src/operations/steps.ts';
 import { ACTOR } from '../harness.ts';
-import { addAccount, charge, memoryStore, trail, viewAccount } from './account-fixture.ts';
+import { addAccount, addMany, charge, chargeEach, memoryStore, trail, viewAccount } from './account-fixture.ts';
 import { allBooks, AT_ONCE, runReset } from './reset-fixture.ts';
 
 const NOON = Date.parse('2026-11-22T12:00:00.000Z');
@@ -16,6 +16,11 @@ const TODAY = dayOf(NOON);
 
 function noon() {
   return memoryStore(new Date(NOON).toISOString());
+}
+
+/** The refs of `a0` and of every so many after it, of `count` accounts that came after the one that is always there. */
+function every(step: number, count: number): readonly number[] {
+  return Array.from({ length: Math.ceil(count / step) }, (_, index) => 2 + index * step);
 }
 
 async function give(store: Store, account: string, amount: number, day: number = TODAY): Promise<void> {
@@ -104,8 +109,8 @@ describe('reset', () => {
 
   test('a thousand accounts are closed step by step', async () => {
     const { store, clock } = await noon();
-    for (let index = 0; index < 1_200; index += 1) await addAccount(store, `a${String(index)}`);
-    for (let index = 0; index < 1_200; index += 3) await charge(store, `a${String(index)}`, 1);
+    await addMany(store, 1_200);
+    await chargeEach(store, every(3, 1_200), 1);
     clock.now = NOON + MS_PER_DAY;
     let steps = 0;
     const report = await runReset(store, false, {
@@ -122,8 +127,8 @@ describe('reset', () => {
 
   test('two at once close every day once, and neither counts what the other closed', async () => {
     const { store, clock } = await noon();
-    for (let index = 0; index < 700; index += 1) await addAccount(store, `a${String(index)}`);
-    for (let index = 0; index < 700; index += 7) await charge(store, `a${String(index)}`, 2);
+    await addMany(store, 700);
+    await chargeEach(store, every(7, 700), 2);
     clock.now = NOON + 3 * MS_PER_DAY;
     const [one, other] = await Promise.all([runReset(store), runReset(store)]);
     expect(one.daysClosed + other.daysClosed).toBe(3);
@@ -149,7 +154,7 @@ describe('reset', () => {
 
   test('one that broke off in the middle of a day is gone on with', async () => {
     const { store, clock } = await noon();
-    for (let index = 0; index < 1_200; index += 1) await addAccount(store, `a${String(index)}`);
+    await addMany(store, 1_200);
     await charge(store, 'a3', 2);
     await charge(store, 'a1100', 3);
     clock.now = NOON + MS_PER_DAY;

@@ -111,7 +111,7 @@ describe.each(STORE_KINDS)('the usage of days on $name', (kind) => {
           await cleanUp();
         }
       }),
-      { numRuns: 20 },
+      { numRuns: kind.runs },
     );
-  });
+  }, 90_000);
 });
