@@ -131,7 +131,14 @@ function newCall(globals: Globals, version: string, opened: { close(): Promise<v
     postWebhook: async () => (await import('./webhook/post-webhook.ts')).postWebhook,
     upgradeStore: async (choice) => {
       const { clock } = context;
-      return upgradeStore({ ...choice, actor, clock, location: await storeLocation(), busyTimeoutMs: SHELL_BUSY_TIMEOUT_MS });
+      return upgradeStore({
+        ...choice,
+        actor,
+        clock,
+        env: context.env,
+        location: await storeLocation(),
+        busyTimeoutMs: SHELL_BUSY_TIMEOUT_MS,
+      });
     },
     backupStore: async (target, watch) =>
       backupStore({ location: await storeLocation(), target, randomBytes, busyTimeoutMs: SHELL_BUSY_TIMEOUT_MS, watch }),
@@ -145,7 +152,7 @@ function newCall(globals: Globals, version: string, opened: { close(): Promise<v
     },
     inspectStore: async (choice) => {
       const { clock } = context;
-      const options = { clock, randomBytes, location: await storeLocation(), busyTimeoutMs: SHELL_BUSY_TIMEOUT_MS };
+      const options = { clock, randomBytes, env: context.env, location: await storeLocation(), busyTimeoutMs: SHELL_BUSY_TIMEOUT_MS };
       const inspection = await inspectStore({ ...choice, ...options });
       opened.push(inspection);
       return inspection;

@@ -19,13 +19,16 @@ export interface OpenOptions {
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
+/** What is to be imported into a database is checked on this machine first. */
+const staging = async () => (await import('./sqlite/temporary-staging.ts')).temporaryStaging();
+
 /** Opens the store at a location. The driver is loaded only here, so that `--help` costs nothing. */
 export async function openStore(options: OpenOptions): Promise<{ store: Store; created: boolean }> {
   const { location, env = {}, ...rest } = options;
   if (isUrl(location)) {
     const { openPostgresStore } = await import('./postgres/store.ts');
     // The nodes share the clock of the database: those of their machines may differ.
-    return openPostgresStore({ ...rest, url: location, env, clock: null });
+    return openPostgresStore({ ...rest, url: location, env, clock: null, staging });
   }
   const { openSqliteStore } = await import('./sqlite/store.ts');
   return openSqliteStore({ path: location, ...rest });
@@ -35,11 +38,15 @@ export interface UpgradeOptions extends UpgradeChoice {
   readonly location: string;
   readonly clock: () => Instant;
   readonly busyTimeoutMs: number;
+  readonly env?: Environment;
 }
 
 /** Moves the store at a location to the newest schema that this program has. */
-export async function upgradeStore({ location, ...options }: UpgradeOptions): Promise<StoreUpgrade> {
-  checkIsFile(location);
+export async function upgradeStore({ location, env = {}, ...options }: UpgradeOptions): Promise<StoreUpgrade> {
+  if (isUrl(location)) {
+    const { upgradePostgresStore } = await import('./postgres/upgrade.ts');
+    return upgradePostgresStore({ ...options, url: location, env, clock: null });
+  }
   const { upgradeSqliteStore } = await import('./sqlite/upgrade.ts');
   return upgradeSqliteStore({ path: location, ...options });
 }
@@ -77,11 +84,15 @@ export interface InspectOptions extends InspectionChoice {
   readonly clock: () => Instant;
   readonly randomBytes: RandomBytes;
   readonly busyTimeoutMs: number;
+  readonly env?: Environment;
 }
 
 /** Looks at how the store at a location is kept, and opens it for reading; the caller closes it. */
-export async function inspectStore({ location, ...options }: InspectOptions): Promise<Inspection> {
-  checkIsFile(location);
+export async function inspectStore({ location, env = {}, ...options }: InspectOptions): Promise<Inspection> {
+  if (isUrl(location)) {
+    const { inspectPostgresStore } = await import('./postgres/inspect.ts');
+    return inspectPostgresStore({ ...options, url: location, env, clock: null, staging });
+  }
   const { inspectSqliteStore } = await import('./sqlite/inspect.ts');
   return inspectSqliteStore({ path: location, ...options });
 }
@@ -93,7 +104,7 @@ export function isUrl(location: string): boolean {
 
 function checkIsFile(location: string): void {
   if (!isUrl(location)) return;
-  throw new KeyctlError('usage', 'This release of keyctl keeps its store in a SQLite file only.', {
-    hint: 'Give --db or KEYCTL_DB a path.',
+  throw new KeyctlError('usage', 'A database is backed up and restored with its own tools.', {
+    hint: 'pg_dump and pg_restore for a copy of one moment; a base backup with its log (PITR) to lose nothing. keyctl export and import work here too.',
   });
 }

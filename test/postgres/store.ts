@@ -1,13 +1,24 @@
 import { afterEach } from '@jest/globals';
 import { randomBytes } from 'node:crypto';
 import type { Store } from '../../src/domain/store.ts';
+import { temporaryStaging } from '../../src/stores/sqlite/temporary-staging.ts';
 import { openPostgresStore } from '../../src/stores/postgres/store.ts';
 import { storesElsewhere, type TemporaryStore, type TestClock } from '../harness.ts';
 import { temporaryDatabase, templateDatabase } from './database.ts';
 
 /** Opens the store in a database with the clock of a test instead of the database's own. */
 export async function openAt(url: string, mode: 'read' | 'write' | 'create', clock: TestClock): Promise<Store> {
-  return (await openPostgresStore({ url, mode, clock: () => clock.now, randomBytes, busyTimeoutMs: 2_000, env: {} })).store;
+  return (
+    await openPostgresStore({
+      url,
+      mode,
+      clock: () => clock.now,
+      randomBytes,
+      busyTimeoutMs: 2_000,
+      env: {},
+      staging: async () => temporaryStaging(),
+    })
+  ).store;
 }
 
 /** A store in a new database. */

@@ -104,11 +104,13 @@ export class PostgresProof implements ProofRows {
   }
 
   async #unfoldedIn(day: UtcDay, { after, through }: RefRange): Promise<ReadonlyMap<Ref, Used>> {
+    // Asked for by itself, since the planner would take what it does not know yet for a third of all debits.
+    const folded = await this.#sql.number('SELECT folded_through FROM state');
     return usedBy(
       await this.#sql.all<UsedRow>(
-        `SELECT account_ref, count(*) AS requests, sum(${DEBIT_MARK}) AS mark, sum(cost) AS credits FROM ${UNFOLDED} d
-         WHERE at >= ? AND at < ? AND account_ref > ? AND account_ref <= ? GROUP BY 1`,
-        ...[startOfDay(day), startOfDay(day + 1), after, through],
+        `SELECT account_ref, count(*) AS requests, sum(${DEBIT_MARK}) AS mark, sum(cost) AS credits FROM debits
+         WHERE number > ? AND at >= ? AND at < ? AND account_ref > ? AND account_ref <= ? GROUP BY 1`,
+        ...[folded, startOfDay(day), startOfDay(day + 1), after, through],
       ),
     );
   }

@@ -1,6 +1,7 @@
 import type { DebitNumber } from '../../domain/debit.ts';
 import type { Request } from '../../domain/decide.ts';
 import type { Preview } from '../../domain/settle.ts';
+import type { Staging } from '../../domain/imports.ts';
 import type { WriteTransaction } from '../../domain/store.ts';
 import type { Instant } from '../../domain/utc-day.ts';
 import type { Verdict } from '../../domain/verdict.ts';
@@ -44,12 +45,12 @@ export class Session {
   readonly #settling: PostgresSettling;
   readonly #commits: Commits;
 
-  constructor(connection: Connection, place: string, clock: (() => Instant) | null) {
+  constructor(connection: Connection, place: string, clock: (() => Instant) | null, staging: Staging) {
     this.#connection = connection;
     this.#clock = clock;
     this.#commits = new Commits(connection, place);
     const sql = new Sql(connection);
-    this.#transaction = new PostgresTransaction(sql, this.#horizon);
+    this.#transaction = new PostgresTransaction(sql, this.#horizon, staging);
     this.#settling = new PostgresSettling(sql, this.#commits, clock);
   }
 

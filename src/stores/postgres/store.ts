@@ -14,6 +14,7 @@ import { isConflict, lacksTables, translateError } from './errors.ts';
 import { HorizonWanted } from './horizon.ts';
 import { MOVED_PLACE } from './moved.ts';
 import { Session, type TransactionKind } from './session.ts';
+import { PostgresStaging, type OpenStaging } from './staging.ts';
 import { checkUsable } from './usable.ts';
 
 export interface PostgresOptions {
@@ -26,12 +27,16 @@ export interface PostgresOptions {
   readonly busyTimeoutMs: number;
   /** PGPASSWORD, PGPASSFILE, HOME and USER are looked up here. */
   readonly env: Readonly<Record<string, string | undefined>>;
+  /** Room on this machine for what is to be imported. */
+  readonly staging?: OpenStaging;
 }
+
+const noStaging: OpenStaging = () => Promise.reject(new RangeError('the store was opened without room for what is to be imported'));
 
 /** Opens the store in a database. `created` says whether there was none before. */
 export async function openPostgresStore(options: PostgresOptions): Promise<{ store: Store; created: boolean }> {
   const address = parseAddress(options.url, options.env['USER'] ?? 'postgres');
-  const opening = { ...options, address };
+  const opening = { ...options, address, staging: new PostgresStaging(options.staging ?? noStaging) };
   try {
     const { session, created } = await open(opening, options.mode === 'create');
     return { store: new PostgresStore(opening, session), created };
@@ -40,17 +45,17 @@ export async function openPostgresStore(options: PostgresOptions): Promise<{ sto
   }
 }
 
-type Opening = PostgresOptions & { readonly address: Address };
+type Opening = Omit<PostgresOptions, 'staging'> & { readonly address: Address; readonly staging: PostgresStaging };
 
 async function open(options: Opening, create: boolean): Promise<{ session: Session; created: boolean }> {
-  const { address, clock, randomBytes, mode, busyTimeoutMs, env } = options;
+  const { address, clock, randomBytes, mode, busyTimeoutMs, env, staging } = options;
   const connection = await connect({ address, env, readOnly: mode === 'read', busyTimeoutMs });
   try {
     const created = create && (await createSchema(connection, clock === null ? null : clock(), randomBytes));
     const { rows } = await connection.ask(`SELECT max(version), max(usable_since), ${MOVED_PLACE} FROM schema_versions`, []);
     const [version, usableSince, movedTo] = rows[0] ?? [];
     checkUsable(address.shown, Number(version), Number(usableSince), movedTo as string | null);
-    return { session: new Session(connection, address.shown, clock), created };
+    return { session: new Session(connection, address.shown, clock, staging), created };
   } catch (error) {
     connection.cut();
     if (!lacksTables(error)) throw error;
@@ -104,6 +109,7 @@ class PostgresStore implements Store {
   async close(): Promise<void> {
     await this.#turn;
     await this.#session?.close();
+    await this.#options.staging.close();
     this.#session = null;
   }
 

@@ -1,3 +1,4 @@
+import type { Staging } from '../../domain/imports.ts';
 import type { Pruned, PruneLimits, WriteTransaction } from '../../domain/store.ts';
 import { PostgresAccounts } from './accounts.ts';
 import { PostgresAlerts } from './alerts.ts';
@@ -13,7 +14,6 @@ import { PostgresKeys } from './keys.ts';
 import { PostgresProof } from './proof.ts';
 import { countPrunable, prune } from './prune.ts';
 import type { Sql } from './sql.ts';
-import { PostgresStaging } from './staging.ts';
 import { PostgresTiers } from './tiers.ts';
 import { PostgresUsage } from './usage.ts';
 
@@ -35,7 +35,7 @@ export class PostgresTransaction implements WriteTransaction {
   readonly alerts: WriteTransaction['alerts'];
   readonly #sql: Sql;
 
-  constructor(sql: Sql, horizon: Horizon) {
+  constructor(sql: Sql, horizon: Horizon, staging: Staging) {
     this.#sql = sql;
     this.keys = new PostgresKeys(sql);
     this.accounts = new PostgresAccounts(sql);
@@ -48,7 +48,7 @@ export class PostgresTransaction implements WriteTransaction {
     this.config = new PostgresConfig(sql);
     this.proof = new PostgresProof(sql, this.credits);
     this.imports = new PostgresImports(sql, this.keys);
-    this.staging = new PostgresStaging();
+    this.staging = staging;
     this.archive = new PostgresArchive(sql);
     this.alerts = new PostgresAlerts(sql, this.keys);
   }

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { randomBytes } from 'node:crypto';
+import { temporaryStaging } from '../../../src/stores/sqlite/temporary-staging.ts';
 import { openPostgresStore } from '../../../src/stores/postgres/store.ts';
 import { runSql, temporaryDatabase } from '../../postgres/database.ts';
 
@@ -13,7 +14,15 @@ afterEach(() => cleanUp());
 const NOW = Date.parse('2026-11-28T10:00:00Z');
 
 function open(mode: 'read' | 'write' | 'create') {
-  return openPostgresStore({ url, mode, clock: () => NOW, randomBytes, busyTimeoutMs: 2_000, env: {} });
+  return openPostgresStore({
+    url,
+    mode,
+    clock: () => NOW,
+    randomBytes,
+    busyTimeoutMs: 2_000,
+    env: {},
+    staging: async () => temporaryStaging(),
+  });
 }
 
 test('an empty database is a missing store, until one is created in it', async () => {
