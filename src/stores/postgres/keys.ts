@@ -9,7 +9,7 @@ const KEY_COLUMNS = `ref, id, account_ref, name, environment, encode(digest, 'he
   disabled_at, disabled_reason, deleted_at, rotated_from, rotated_to, services, allowed_ips, daily_cap, cap_group`;
 
 /** The lists are JSON in the store. */
-export interface KeyRow extends Omit<Key, 'services' | 'allowedIps'> {
+interface KeyRow extends Omit<Key, 'services' | 'allowedIps'> {
   readonly services: string;
   readonly allowedIps: string;
 }

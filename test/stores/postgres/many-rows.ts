@@ -3,7 +3,7 @@ import { dayOf, hourOf, MS_PER_DAY } from '../../../src/domain/utc-day.ts';
 import { runSql } from '../../postgres/database.ts';
 
 /** So many that to walk through all of them is never the shortest way, and that the planner has a choice. */
-export const MANY = { accounts: 20_000, keysPerAccount: 2, days: 3, debitsPerDay: 60_000, hours: 24, usedAccounts: 4_000 };
+const MANY = { accounts: 20_000, keysPerAccount: 2, days: 3, debitsPerDay: 60_000, hours: 24, usedAccounts: 4_000 };
 
 /** Tables that grow with customers, traffic or time; whoever asks for a page must not walk through them. */
 export const LARGE = [
