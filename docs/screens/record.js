@@ -43,7 +43,7 @@ const SCREENS = [
   },
   { name: 'list', columns: [80, 120], args: ['list'], shows: /initech/ },
   { name: 'usage', columns: [80, 120], args: ['usage', '--account', 'globex', '--since', '1d', '--by', 'hour'], shows: /come back/ },
-  { name: 'status', columns: [80, 120], args: ['status'], shows: /Credits come back|come back/ },
+  { name: 'status', columns: [80, 120], args: ['status'], shows: /at 00:00 UTC/ },
   { name: 'watch', columns: [80, 120], args: ['status', '--watch'], beside: 'traffic', shows: /[1-9][\d.]* requests\/s|requests a second/ },
   { name: 'explain', columns: [80, 120], args: ['explain', 'globex/prod'], shows: /request_limit_reached|rate/i },
   { name: 'disable', columns: [80], args: ['disable', 'acme/tests', '--reason', 'found in a public repository'], shows: /Disabled/ },
