@@ -69,6 +69,10 @@ function doAct(acts: ThreadActs, order: Order): Promise<unknown> {
       return acts.refund(order.argument);
     case 'addDenials':
       return acts.addDenials(order.argument);
+    case 'sign':
+      return acts.sign(order.argument);
+    case 'leave':
+      return acts.leave(order.argument);
     case 'fold':
       return acts.fold(order.argument);
     case 'noticeAlerts':

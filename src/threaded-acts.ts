@@ -67,6 +67,8 @@ class StoreThread implements ThreadedActs {
   noticeAlerts: ThreadActs['noticeAlerts'] = (order) => this.#order((id) => ({ id, act: 'noticeAlerts', argument: order }));
   claimAlerts: ThreadActs['claimAlerts'] = () => this.#order((id) => ({ id, act: 'claimAlerts', argument: undefined }));
   recordAlerts: ThreadActs['recordAlerts'] = (attempts) => this.#order((id) => ({ id, act: 'recordAlerts', argument: attempts }));
+  sign: ThreadActs['sign'] = (server) => this.#order((id) => ({ id, act: 'sign', argument: server }));
+  leave: ThreadActs['leave'] = (server) => this.#order((id) => ({ id, act: 'leave', argument: server }));
 
   async close(): Promise<void> {
     if (this.#dead !== null) return;

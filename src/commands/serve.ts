@@ -1,6 +1,7 @@
 import { setTimeout } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { KeyctlError } from '../domain/error.ts';
+import { newId } from '../domain/random.ts';
 import type { Logger } from '../http/options.ts';
 import type { Output } from '../terminal/output.ts';
 import { collect, flag, type Call, type CommandModule, type StartedActs } from './call.ts';
@@ -49,13 +50,14 @@ export const command: CommandModule = {
     const acts = await call.startActs(store, BUSY_TIMEOUT_MS);
     const settle = acts.blocks ? await settleNear(call, acts) : acts.settle;
     const [log, { startServer }] = await Promise.all([newLog(call.out), import('../http/server.ts')]);
-    const { clock, version, env } = call.context;
+    const { clock, version, env, identity, randomBytes } = call.context;
     const notify = notifier(variables.notifySocket, env['PATH'], log);
     const stopRequested = call.context.stopRequested();
     const server = await startServer(settings, {
       store,
-      acts: { settle, refund: acts.refund, addDenials: acts.addDenials, fold: acts.fold },
+      acts: { settle, refund: acts.refund, addDenials: acts.addDenials, fold: acts.fold, sign: acts.sign, leave: acts.leave },
       alerts: { acts, post: await call.postWebhook() },
+      process: { id: newId('srv', randomBytes), host: identity().host, pid: variables.pid },
       clock,
       log,
       version,

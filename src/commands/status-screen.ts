@@ -6,7 +6,7 @@ import { fitText, widthOf, wrapWords } from '../terminal/fit.ts';
 import { drawGauges, LONGEST_NAME, type Gauge, type GaugeStyle } from '../terminal/gauges.ts';
 import type { Glyphs } from '../terminal/glyphs.ts';
 import { BETWEEN, factLines, sideBySide, stacked, type Fact, type Panel } from '../terminal/panels.ts';
-import { duration, grouped, relative } from '../terminal/style.ts';
+import { duration, grouped, relative, type Paint } from '../terminal/style.ts';
 import { fullName } from './key-argument.ts';
 
 const NARROWEST_FOR_TWO = 140;
@@ -51,6 +51,7 @@ function overview(view: StatusView, { places, glyphs, paint }: GaugeStyle, seen:
   const peak = `most at ${clock(busiest.at)}: ${grouped(busiest.requests)}`;
   return [
     { label: 'Store', value: store },
+    serverFact(view, paint),
     { label: 'Now', value: nowText(view, seen, places - label, glyphs) },
     { label: 'Today', value: `${grouped(today.requests)} admitted, ${grouped(today.credits)} credits`, paint: paint.bold },
     ...(busiest.requests === 0
@@ -72,6 +73,17 @@ function nowText({ pace }: StatusView, seen: SeenBefore | null, places: number, 
   const room = places - widthOf(text) - 2;
   const past = seen === null || room < LEAST_PAST ? [] : seen.rates.slice(-Math.min(room, MOST_PAST));
   return past.some((rate) => rate > 0) ? `${text}  ${sparkline(past, style)}` : text;
+}
+
+/** The newest of those that run, and how many more there are; else the last that went without a word. */
+function serverFact({ servers, now }: StatusView, paint: Paint): Fact {
+  const running = servers.filter((server) => server.running);
+  const [shown, label] = [(running.length > 0 ? running : servers).at(-1), 'Server'];
+  if (shown === undefined) return { label, value: 'none runs', paint: paint.yellow };
+  const who = `${shown.address} (pid ${String(shown.pid)} on ${shown.host})`;
+  if (!shown.running) return { label, value: `none runs; ${who} was last heard of ${relative(shown.seenAt, now)}`, paint: paint.red };
+  const others = running.length === 1 ? '' : `, and ${String(running.length - 1)} more`;
+  return { label, value: `${who}, for ${duration(now - shown.startedAt)}${others}` };
 }
 
 /** How many, and the commonest reason. */

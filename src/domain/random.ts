@@ -19,6 +19,6 @@ export function randomCharacters(alphabet: string, length: number, randomBytes: 
 const ID_ALPHABET = 'abcdefghijklmnopqrstuvwxyz0123456789';
 
 /** An opaque id such as `key_4f0zk2…`: 100 bits, lower case, easy to paste. */
-export function newId(kind: 'acct' | 'key' | 'adj' | 'imp' | 'alert', randomBytes: RandomBytes): string {
+export function newId(kind: 'acct' | 'key' | 'adj' | 'imp' | 'srv' | 'alert', randomBytes: RandomBytes): string {
   return `${kind}_${randomCharacters(ID_ALPHABET, 20, randomBytes)}`;
 }

@@ -7,6 +7,7 @@ import type { ImportRows, ImportWrites, Staging } from './imports.ts';
 import type { Page } from './page.ts';
 import type { ProofRows } from './proof.ts';
 import type { RateLimit } from './rate-limit.ts';
+import type { ServerRows, ServerWrites } from './servers.ts';
 import type { Preview } from './settle.ts';
 import type { DebitRows, DebitWrites, UsageRows, UsageWrites } from './traffic.ts';
 import type { Instant, UtcDay, UtcHour } from './utc-day.ts';
@@ -253,6 +254,7 @@ export interface ReadTransaction {
   readonly staging: Staging;
   readonly archive: ArchiveRows;
   readonly alerts: AlertRows;
+  readonly servers: ServerRows;
   /** What pruning by these limits would delete. */
   countPrunable(limits: PruneLimits): Promise<Pruned>;
 }
@@ -269,6 +271,7 @@ export interface WriteTransaction extends ReadTransaction {
   readonly imports: ImportWrites;
   readonly archive: ArchiveWrites;
   readonly alerts: AlertWrites;
+  readonly servers: ServerWrites;
   readonly audit: AuditRows & { append(entry: AuditEntry): Promise<void> };
   /** Deletes at most `limit` rows; the caller goes on until nothing is left. */
   prune(limits: PruneLimits, limit: number): Promise<Pruned>;

@@ -1,7 +1,9 @@
 import type { DenialTally } from '../domain/denial-tally.ts';
+import { SIGN_EVERY_MS } from '../domain/servers.ts';
 import type { Store } from '../domain/store.ts';
 import { flushUsage } from '../operations/flush-usage.ts';
 import type { ServedActs } from '../operations/served-acts.ts';
+import type { ServerIdentity } from '../operations/server-signs.ts';
 import { readCatalogue, type Catalogue } from './catalogue.ts';
 import type { After, Logger } from './options.ts';
 import { Outage } from './outage.ts';
@@ -20,15 +22,18 @@ export interface HousekeepingDeps {
   readonly after: After;
   readonly log: Logger;
   readonly refreshed: (catalogue: Catalogue) => void;
+  /** Who gives signs of being there, or null. */
+  readonly server: ServerIdentity | null;
 }
 
-/** What the server does each second beside answering: it reads the catalogue anew, stores denials and folds usage. */
+/** What the server does each second beside answering: it reads the catalogue anew, stores denials and folds usage, and now and then gives a sign. */
 export class Housekeeping {
   readonly #deps: HousekeepingDeps;
   readonly #outage: Outage;
   #cancel: () => void = () => undefined;
   #round: Promise<void> = Promise.resolve();
   #stopped = false;
+  #rounds = 0;
 
   constructor(deps: HousekeepingDeps) {
     this.#deps = deps;
@@ -53,6 +58,16 @@ export class Housekeeping {
     this.#cancel();
     await this.#round;
     await this.#work(MOST_WRITES_AT_THE_END);
+    const { acts, server } = this.#deps;
+    // Where the store cannot be written, the sign grows old by itself.
+    if (server !== null) await acts.leave(server.id).catch(() => undefined);
+  }
+
+  async #sign(): Promise<void> {
+    const { acts, server } = this.#deps;
+    const isDue = this.#rounds % (SIGN_EVERY_MS / INTERVAL_MS) === 0;
+    if (server !== null && isDue) await acts.sign(server);
+    this.#rounds += 1;
   }
 
   async #work(mostWrites: number): Promise<void> {
@@ -60,6 +75,7 @@ export class Housekeeping {
     try {
       if (!this.#stopped) refreshed(await readCatalogue(store));
       await flushUsage(acts, tally, mostWrites, this.#stopped ? 0 : FOLDED_ALONG_MS);
+      if (!this.#stopped) await this.#sign();
       this.#outage.works();
     } catch (error) {
       this.#outage.failed(error);

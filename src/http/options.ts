@@ -6,6 +6,7 @@ import type { Instant } from '../domain/utc-day.ts';
 import type { PostWebhook } from '../domain/webhook-post.ts';
 import type { AlertActs } from '../operations/alert-acts.ts';
 import type { ServedActs } from '../operations/served-acts.ts';
+import type { ServerIdentity } from '../operations/server-signs.ts';
 
 /** A socket that the process was started with, already listening, as systemd's socket activation does. */
 export interface HandedOver {
@@ -77,6 +78,8 @@ export interface ServerDeps {
   readonly clock: () => Instant;
   readonly log: Logger;
   readonly version: string;
+  /** Who this server is, for those who ask the store which ones are running; without it there is no sign of this one. */
+  readonly process?: Pick<ServerIdentity, 'id' | 'host' | 'pid'>;
   /** How time passes; `setTimeout` if left out. Tests let it pass by hand. */
   readonly after?: After;
   /** How long a client may take, in milliseconds; tests cannot wait for the real ones. */

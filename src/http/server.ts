@@ -36,18 +36,19 @@ export async function startServer(given: ServeOptions, deps: ServerDeps): Promis
   let catalogue = await readCatalogue(store);
   checkAgainstCatalogue(options, catalogue, log);
   const parts = assemble(options, deps, acts, () => catalogue);
+  const address = await listen(parts.server, options);
   const housekeeping = new Housekeeping({
     store,
     acts,
     log,
     tally: parts.tally,
     after: deps.after ?? afterTimeout,
+    server: deps.process === undefined ? null : { ...deps.process, address, version: deps.version },
     refreshed: (read) => {
       catalogue = read;
     },
   });
   const alerting = deps.alerts === undefined ? null : new Alerting({ ...deps.alerts, log, after: deps.after ?? afterTimeout });
-  const address = await listen(parts.server, options);
   housekeeping.start();
   alerting?.start();
   log.info({ address, version: deps.version, store: store.location }, 'listening');

@@ -19,6 +19,7 @@ import {
 import { currentPace, type Pace } from './current-pace.ts';
 import { describeKeys, type KeyView } from './describe-keys.ts';
 import { forecastCredits, forecastJson } from './forecast-credits.ts';
+import { describeServers, serverJson, type ServerView } from './server-signs.ts';
 import { totalOf, type UsageTotal } from './usage-rows.ts';
 
 const BUSIEST = 5;
@@ -58,15 +59,16 @@ export interface StatusView {
   readonly expiring: { readonly count: number; readonly keys: readonly KeyView[] };
   readonly lastReset: { readonly at: Instant; readonly day: UtcDay } | null;
   readonly pace: Pace;
+  readonly servers: readonly ServerView[];
 }
 
 export const STATUS_FIELDS = [
   ...['store', 'day', 'today', 'accounts', 'busiest', 'keys', 'expiring', 'lastReset', 'resetsAt', 'resetsInSeconds'],
-  ...['at', 'hours', 'tightest', 'pace'],
+  ...['at', 'hours', 'tightest', 'pace', 'servers'],
 ] as const;
 
 export function statusJson(view: StatusView): Record<string, unknown> {
-  const { store, now, today, hours, accounts, busiest, tightest, keys, expiring, lastReset, pace } = view;
+  const { store, now, today, hours, accounts, busiest, tightest, keys, expiring, lastReset, pace, servers } = view;
   return {
     ...{ store, day: formatDay(dayOf(now)), today, accounts, busiest: busiest.map(busyJson), keys },
     expiring: {
@@ -83,6 +85,7 @@ export function statusJson(view: StatusView): Record<string, unknown> {
     hours: hours.map(({ at, ...sums }) => ({ hour: formatInstant(at), ...sums })),
     tightest: tightest.map(busyJson),
     pace,
+    servers: servers.map(serverJson),
   };
 }
 
@@ -112,6 +115,7 @@ export function describeStatus(store: Store): Promise<StatusView> {
       },
       lastReset: await tx.config.lastReset(),
       pace: await currentPace(tx, now),
+      servers: await describeServers(tx, now),
     };
   });
 }

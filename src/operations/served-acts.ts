@@ -3,6 +3,7 @@ import type { Request } from '../domain/decide.ts';
 import type { CountedDenial, Store } from '../domain/store.ts';
 import type { Verdict } from '../domain/verdict.ts';
 import { refundDebits, type RefundOutcome } from './refund-debit.ts';
+import { forgetServer, signServer, type ServerIdentity } from './server-signs.ts';
 
 /** How much to fold: at most about so many rows, and nothing while every debit is younger than `waitedMs`; see `UsageWrites.foldOn`. */
 export interface FoldOrder {
@@ -19,6 +20,10 @@ export interface ServedActs {
   /** See `refundDebits`. */
   readonly refund: (numbers: readonly DebitNumber[]) => Promise<readonly RefundOutcome[]>;
   readonly addDenials: (denials: readonly CountedDenial[]) => Promise<void>;
+  /** See `signServer`. */
+  readonly sign: (server: ServerIdentity) => Promise<void>;
+  /** See `forgetServer`. */
+  readonly leave: (id: string) => Promise<void>;
   /** Folds debits into balances and usage, and returns about how many rows it wrote: fewer than it may mean that nothing is left. */
   readonly fold: (order: FoldOrder) => Promise<number>;
 }
@@ -29,6 +34,8 @@ export function servedActs(store: Store): ServedActs {
     settle: (requests) => store.settle(requests),
     refund: (numbers) => refundDebits(store, numbers),
     addDenials: (denials) => store.writeBeside((tx) => tx.usage.addDenials(denials)),
+    sign: (server) => signServer(store, server),
+    leave: (id) => forgetServer(store, id),
     fold: async ({ rows, waitedMs }) => {
       const waits = waitedMs === 0 || (await store.read((tx, now) => tx.usage.unfoldedBefore(now - waitedMs)));
       return waits ? store.writeBeside((tx) => tx.usage.foldOn(rows)) : 0;

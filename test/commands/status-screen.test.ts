@@ -19,6 +19,10 @@ function busy(account: string, spent: number, allowance: number, exhaustedAt: nu
   return { account, tier: 'standard', spent, allowance, remaining: allowance - spent, forecast };
 }
 
+function server(host: string, startedAt: number, seenAt: number, running = true): StatusView['servers'][number] {
+  return { id: `srv_${host}`, host, pid: 4_711, address: `http://${host}:8080`, version: '1', startedAt, seenAt, running };
+}
+
 async function viewOf(changed: Partial<StatusView> = {}): Promise<StatusView> {
   const { store } = await memoryStore(new Date(NOON).toISOString());
   await makeKey(store, 'web shop', { expiresAt: NOON + MS_PER_DAY });
@@ -34,6 +38,7 @@ async function viewOf(changed: Partial<StatusView> = {}): Promise<StatusView> {
     tightest: [busy('acme', 300_000, 300_000), busy('hooli', 900, 1_000)],
     keys: { active: 99_997, disabled: 3, expired: 0, deleted: 0 },
     expiring: { count: 12, keys },
+    servers: [server('one', NOON - 3 * MS_PER_HOUR, NOON - 5_000)],
     pace: {
       ...{ seconds: 10, requestsPerSecond: 12.5, creditsPerSecond: 1_250 },
       keys: [
@@ -52,6 +57,7 @@ describe('the screen of keyctl status', () => {
   test('in 80 columns', async () => {
     expect(await shown(80)).toEqual([
       'Store:   /var/lib/keyctl/keyctl.db',
+      'Server:  http://one:8080 (pid 4711 on one), for 3 h',
       'Now:     12.5 requests/s',
       'Today:   3,600 admitted, 360,000 credits',
       'By hour:  ▁▂▂▃▄▄▅▆▆▇██  most at 12:00: 600',
@@ -95,6 +101,16 @@ describe('the screen of keyctl status', () => {
     }
   });
 
+  test('tells which servers run, and of the last that went without a word', async () => {
+    const one = server('one', NOON - MS_PER_HOUR, NOON);
+    const two = server('two', NOON - 60_000, NOON);
+    const gone = server('gone', NOON - MS_PER_HOUR, NOON - 180_000, false);
+    const line = async (servers: StatusView['servers']) => (await shown(120, { servers }))[1];
+    expect(await line([])).toBe('Server:  none runs');
+    expect(await line([gone, one, two])).toBe('Server:  http://two:8080 (pid 4711 on two), for 1 min, and 1 more');
+    expect(await line([gone])).toBe('Server:  none runs; http://gone:8080 (pid 4711 on gone) was last heard of 3 min ago');
+  });
+
   test('draws nothing but ASCII where there is no more', async () => {
     const lines = await shown(80, { expiring: { count: 0, keys: [] } }, false);
     expect(lines.join('')).toMatch(/^[\x20-\x7e]*$/);
@@ -130,7 +146,7 @@ describe('a frame of keyctl status --watch', () => {
   test('has the time, how often it looks, how to leave, and the pace of the last looks', async () => {
     const lines = await drawn(80, 40);
     expect(lines[0]).toBe(`keyctl status, every 2 s; q leaves${' '.repeat(23)}2026-11-22 12:00:00 UTC`);
-    expect(lines[2]).toBe('Now:     12.5 requests/s, 0.4 denied/s  ▁▂▃▆█');
+    expect(lines[3]).toBe('Now:     12.5 requests/s, 0.4 denied/s  ▁▂▃▆█');
   });
 
   test.each([

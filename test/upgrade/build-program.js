@@ -21,6 +21,9 @@ const BEFORE = [
   { since: 2, path: 'src/stores/sqlite/imports.ts', now: /'SELECT EXISTS \(SELECT 1 FROM imports [^']*'/, then: "'SELECT 0 AS n'" },
   { since: 4, path: 'src/stores/sqlite/alerts.ts', now: /'SELECT url, [^']* FROM webhook'/, then: "'SELECT 1 WHERE 0'" },
   { since: 4, path: 'src/stores/sqlite/prune.ts', now: /\.\.\.ALERT_RULES,/, then: '' },
+  { since: 5, path: 'src/operations/served-acts.ts', now: /signServer\(store, server\)/, then: 'Promise.resolve()' },
+  { since: 5, path: 'src/operations/served-acts.ts', now: /forgetServer\(store, id\)/, then: 'Promise.resolve()' },
+  { since: 5, path: 'src/operations/describe-status.ts', now: /await describeServers\(tx, now\)/, then: '[]' },
 ];
 
 const MIGRATIONS = /^(export const MIGRATIONS: readonly Migration\[\] = )(\[[\s\S]*?^\]);/m;

@@ -1,6 +1,7 @@
 import { ALERTS } from './alerts-schema.ts';
 import { FUNCTIONS } from './functions.ts';
 import { IMPORTS } from './imports-schema.ts';
+import { SERVERS } from './servers.ts';
 
 /** Where everything of keyctl is in a database, which may be shared with others. */
 export const SCHEMA = 'keyctl';
@@ -281,6 +282,7 @@ const GENERATION = CACHED_TABLES.map(
 export const MIGRATIONS: readonly Migration[] = [
   { version: 3, usableSince: 3, sql: FIRST + FUNCTIONS + GENERATION + IMPORTS },
   { version: 4, usableSince: 3, sql: ALERTS },
+  { version: 5, usableSince: 3, sql: SERVERS },
 ];
 
 export const SCHEMA_VERSION: number = MIGRATIONS.at(-1)?.version ?? 0;

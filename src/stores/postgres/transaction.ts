@@ -13,6 +13,7 @@ import { PostgresImports } from './imports.ts';
 import { PostgresKeys } from './keys.ts';
 import { PostgresProof } from './proof.ts';
 import { countPrunable, prune } from './prune.ts';
+import { PostgresServers } from './servers.ts';
 import type { Sql } from './sql.ts';
 import { PostgresTiers } from './tiers.ts';
 import { PostgresUsage } from './usage.ts';
@@ -33,6 +34,7 @@ export class PostgresTransaction implements WriteTransaction {
   readonly staging: WriteTransaction['staging'];
   readonly archive: WriteTransaction['archive'];
   readonly alerts: WriteTransaction['alerts'];
+  readonly servers: WriteTransaction['servers'];
   readonly #sql: Sql;
 
   constructor(sql: Sql, horizon: Horizon, staging: Staging) {
@@ -51,6 +53,7 @@ export class PostgresTransaction implements WriteTransaction {
     this.staging = staging;
     this.archive = new PostgresArchive(sql);
     this.alerts = new PostgresAlerts(sql, this.keys);
+    this.servers = new PostgresServers(sql);
   }
 
   async prune(limits: PruneLimits, limit: number): Promise<Pruned> {

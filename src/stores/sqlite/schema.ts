@@ -1,6 +1,7 @@
 import { ALERTS } from './alerts-schema.ts';
 import { AUDIT_NUMBERS } from './audit-schema.ts';
 import { IMPORTS } from './imports-schema.ts';
+import { SERVERS } from './servers.ts';
 
 /** `kctl` in ASCII: how a keyctl file is told from any other SQLite file. */
 export const APPLICATION_ID = 0x6b63746c;
@@ -277,6 +278,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { version: 2, usableSince: 1, sql: IMPORTS },
   { version: 3, usableSince: 1, sql: AUDIT_NUMBERS },
   { version: 4, usableSince: 1, sql: ALERTS },
+  { version: 5, usableSince: 1, sql: SERVERS },
 ];
 
 export const SCHEMA_VERSION: number = MIGRATIONS.at(-1)?.version ?? 0;

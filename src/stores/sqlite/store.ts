@@ -20,6 +20,7 @@ import { SqliteKeys } from './keys.ts';
 import { OpenedFiles } from './opened-files.ts';
 import { SqliteProof } from './proof.ts';
 import { countPrunable, prune } from './prune.ts';
+import { SqliteServers } from './servers.ts';
 import { SqliteSettling } from './settle.ts';
 import { SqliteStaging } from './staging.ts';
 import { Sql } from './sql.ts';
@@ -73,6 +74,7 @@ class SqliteTransaction implements WriteTransaction {
   readonly staging: SqliteStaging;
   readonly archive: SqliteArchive;
   readonly alerts: SqliteAlerts;
+  readonly servers: SqliteServers;
   readonly #sql: Sql;
   readonly #folding: Folding;
 
@@ -93,6 +95,7 @@ class SqliteTransaction implements WriteTransaction {
     this.staging = new SqliteStaging(sql);
     this.archive = new SqliteArchive(sql, this.credits);
     this.alerts = new SqliteAlerts(sql, folding);
+    this.servers = new SqliteServers(sql);
   }
 
   /** After a rollback, which takes back what was remembered in it. */
