@@ -98,16 +98,20 @@ async function invoke(
   }
 }
 
-function newCall(globals: Globals, version: string, opened: { close(): Promise<void> }[]): Call {
-  const out = new Output({
+function newOutput({ json, fields, quiet, color }: Globals): Output {
+  return new Output({
     stdout: process.stdout,
     stderr: process.stderr,
-    json: globals.json,
-    fields: globals.fields,
-    quiet: globals.quiet,
-    color: globals.color && process.stdout.isTTY && !process.env['NO_COLOR'] && process.env['TERM'] !== 'dumb',
+    json,
+    fields,
+    quiet,
+    color: color && process.stdout.isTTY && !process.env['NO_COLOR'] && process.env['TERM'] !== 'dumb',
     unicode: speaksUnicode(process.env, process.platform),
   });
+}
+
+function newCall(globals: Globals, version: string, opened: { close(): Promise<void> }[]): Call {
+  const out = newOutput(globals);
   const context = newContext(version);
   const storeLocation = (): Promise<string> => locateStore({ flag: globals.db, env: process.env, exists: existsSync, dataDirectory });
   const actor = newActor(globals, context);

@@ -129,7 +129,7 @@ describe('by its page,', () => {
       page.secrets.push(secret);
       const printed = await followAll(page, ['Set up the reset', 'Five past midnight', 'The reset did not run', 'The clock was wrong']);
       expect(printed['Set up the reset']).toContain('Would be pruned');
-      expect(printed['Five past midnight']).toMatch(/Last reset: +\d+ s ago/);
+      expect(printed['Five past midnight']).toMatch(/keyctl reset ran \d+ s ago/);
       expect(printed['The reset did not run']).toMatch(/Everything holds/);
     },
     LONG_MS,

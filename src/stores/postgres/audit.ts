@@ -55,7 +55,7 @@ export class PostgresAudit {
 }
 
 /** The table numbers the entries itself, without gaps. */
-export async function appendAudit(sql: Sql, entry: AuditEntry): Promise<void> {
+async function appendAudit(sql: Sql, entry: AuditEntry): Promise<void> {
   const { at, actor, action, targetKind, targetId, targetName, before, after } = entry;
   await sql.run(
     `INSERT INTO audit (at, claimed_actor, os_user, sudo_user, host, action, target_kind, target_id, target_name, before, after)

@@ -1,7 +1,7 @@
 import { ALERTS } from './alerts-schema.ts';
 import { FUNCTIONS } from './functions.ts';
 import { IMPORTS } from './imports-schema.ts';
-import { SERVERS } from './servers.ts';
+import { SERVERS } from './servers-schema.ts';
 
 /** Where everything of keyctl is in a database, which may be shared with others. */
 export const SCHEMA = 'keyctl';

@@ -2,19 +2,6 @@ import type { ServerSign, ServerWrites } from '../../domain/servers.ts';
 import type { Instant } from '../../domain/utc-day.ts';
 import type { Sql } from './sql.ts';
 
-/** The servers over this database and when each last gave a sign. */
-export const SERVERS = `
-CREATE TABLE servers (
-  id text PRIMARY KEY,
-  host text NOT NULL,
-  pid bigint NOT NULL,
-  address text NOT NULL,
-  version text NOT NULL,
-  started_at bigint NOT NULL,
-  seen_at bigint NOT NULL
-);
-`;
-
 export class PostgresServers implements ServerWrites {
   readonly #sql: Sql;
 

@@ -1,7 +1,7 @@
 import { ALERTS } from './alerts-schema.ts';
 import { AUDIT_NUMBERS } from './audit-schema.ts';
 import { IMPORTS } from './imports-schema.ts';
-import { SERVERS } from './servers.ts';
+import { SERVERS } from './servers-schema.ts';
 
 /** `kctl` in ASCII: how a keyctl file is told from any other SQLite file. */
 export const APPLICATION_ID = 0x6b63746c;

@@ -2,22 +2,6 @@ import type { ServerSign, ServerWrites } from '../../domain/servers.ts';
 import type { Instant } from '../../domain/utc-day.ts';
 import type { Sql } from './sql.ts';
 
-/**
- * Servers and when they last gave a sign, for whoever asks whether one is running. Nothing that verifies a key reads it, and programs of
- * earlier schemas do without.
- */
-export const SERVERS = `
-CREATE TABLE servers (
-  id TEXT PRIMARY KEY,
-  host TEXT NOT NULL,
-  pid INTEGER NOT NULL,
-  address TEXT NOT NULL,
-  version TEXT NOT NULL,
-  started_at INTEGER NOT NULL,
-  seen_at INTEGER NOT NULL
-) STRICT, WITHOUT ROWID;
-`;
-
 export class SqliteServers implements ServerWrites {
   readonly #sql: Sql;
 
