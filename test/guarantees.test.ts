@@ -46,7 +46,7 @@ describe('every link', () => {
     'CONTRIBUTING.md',
     'CHANGELOG.md',
     'recipes/README.md',
-    ...readdirSync(`${ROOT}docs`).map((name) => `docs/${name}`),
+    ...readdirSync(`${ROOT}docs`).flatMap((name) => (name.endsWith('.md') ? [`docs/${name}`] : [])),
   ];
 
   function anchorsOf(path: string): readonly string[] {
