@@ -256,7 +256,7 @@ describe('on every route', () => {
   });
 
   test('what is no request is 400, 431 or 408', async () => {
-    await serve({ deps: { patience: { headersMs: 60, requestMs: 60, checkMs: 20 } } });
+    await serve({ deps: { patience: { headersMs: 250, requestMs: 250, checkMs: 50 } } });
     const paths = [
       ...ONE_OF_EACH.map(({ path, methods }) => [path, methods[0]] as const),
       ...VERIFY_PATHS.map((path) => [path, 'GET'] as const),
