@@ -127,7 +127,8 @@ describe('simulating requests', () => {
           await store.close();
         },
       ),
-      { numRuns: 60 },
+      // Each run has a store of its own, which takes longer in a database: as many as there is time for.
+      { numRuns: 60, interruptAfterTimeLimit: 15_000 },
     );
   });
 });
