@@ -76,7 +76,9 @@ describe('what reset prunes', () => {
     const told: Progress[] = [];
     const report = await runReset(store, false, { run: (step) => step(WHOLE), tell: (progress) => told.push(progress) });
     expect(report.pruned.debits).toBe(1_993);
-    expect(told.filter(({ text }) => text === 'pruning')).toContainEqual({ text: 'pruning', done: 1_000, total: expect.any(Number) });
+    // A database drops a day of debits with its table, however many they are.
+    const done = store.location.startsWith('postgres:') ? 1_993 : 1_000;
+    expect(told.filter(({ text }) => text === 'pruning')).toContainEqual({ text: 'pruning', done, total: expect.any(Number) });
     expect(await count(store)).toBe(1);
   });
 
