@@ -82,8 +82,9 @@ describe.each(SHELLS)('in %s', (shell, options, loading) => {
     await completes('keyctl account view ac', /keyctl account view acme *$/m);
     await completes('keyctl create --env qa --service def', /--service default *$/m);
     await completes('keyctl enable acm', /keyctl enable acme\/checkout *$/m);
-    await home.run(['--db', db, 'account', 'create', 'zenith']);
-    await completes('keyctl account view zen', /keyctl account view zenith *$/m);
+    // The shells share one store.
+    await home.run(['--db', db, 'account', 'create', `zenith-${shell}`]);
+    await completes(`keyctl account view zenith-${shell.slice(0, 2)}`, new RegExp(`keyctl account view zenith-${shell} *$`, 'm'));
   });
 
   test('names with spaces and quotes are put in as one word, and none is ever run', async () => {

@@ -70,9 +70,13 @@ async function startAgain(node: { process: Running; readonly port: number }): Pr
 
 /**
  * No question was left without an answer of keyctl, and every admission is one request that the API got and one debit. On a machine that is
- * short of time a node may say by itself that it is busy; then nobody was let in.
+ * short of time a node may say by itself that it is busy; then nobody was let in. Where a node that hangs has `held` the locks of others, they
+ * say so until it has lost them.
  */
-async function everybodyWasAnsweredOnce({ 200: admitted = 0, 503: busy = 0, ...others }: Record<string, number>): Promise<void> {
+async function everybodyWasAnsweredOnce(
+  { 200: admitted = 0, 503: busy = 0, ...others }: Record<string, number>,
+  held = false,
+): Promise<void> {
   expect(others).toEqual({});
   const log = proxy.accessLog().split('\n');
   expect(log.filter((line) => / 503 \d+ code=-? /.test(line))).toEqual([]);
@@ -83,7 +87,7 @@ async function everybodyWasAnsweredOnce({ 200: admitted = 0, 503: busy = 0, ...o
   expect(new Set(seen).size).toBe(admitted);
   expect(debits).toEqual(expect.arrayContaining(seen));
   expect(debits.length - admitted).toBeLessThanOrEqual(busy);
-  expect(admitted).toBeGreaterThan(10 * busy);
+  if (!held) expect(admitted).toBeGreaterThan(10 * busy);
 }
 
 describe.each(KINDS)('over $name', ({ make }) => {
@@ -130,17 +134,25 @@ describe.each(KINDS)('over $name', ({ make }) => {
     await everybodyWasAnsweredOnce(await running.stop());
   });
 
-  test('one that hangs costs three seconds, and no answer', async () => {
+  test('one that hangs costs a few seconds, and no answer: the other goes on while it hangs', async () => {
     const running = load();
+    const asked: Record<number, number> = {};
     await wait(100);
     nodeAt(0).process.signal('SIGSTOP');
     try {
       await wait(3_500);
+      // Over PostgreSQL it may hang in the middle of a transaction, whose locks the server takes from it after a while.
+      await eventually(async () => {
+        const { status } = await ask(port, { headers: { 'X-API-Key': customer.secret } });
+        asked[status] = (asked[status] ?? 0) + 1;
+        expect(status).toBe(200);
+      });
     } finally {
       nodeAt(0).process.signal('SIGCONT');
     }
     const heard = await running.stop();
-    await everybodyWasAnsweredOnce(heard);
+    const both = (status: number): number => (heard[status] ?? 0) + (asked[status] ?? 0);
+    await everybodyWasAnsweredOnce({ ...heard, 200: both(200), 503: both(503) }, true);
   });
 
   test('where none is left nobody is admitted, and all goes on when one is back', async () => {
