@@ -57,7 +57,7 @@ test('the tarball has the program and its documents, and nothing that was left o
   ];
   for (const file of needed) expect(files).toContain(`package/${file}`);
   const documents =
-    /^package\/((bin\/|dist\/)?package\.json|dist\/THIRD-PARTY-LICENSES\.txt|dist\/apikeyctl\.1|README\.md|SECURITY\.md|CHANGELOG\.md|LICENSE|docs\/[\w-]+\.md|recipes\/.+)$/;
+    /^package\/((bin\/|dist\/)?package\.json|dist\/THIRD-PARTY-LICENSES\.txt|dist\/apikeyctl\.1|README\.md|SECURITY\.md|CHANGELOG\.md|LICENSE|docs\/(screens\/)?[\w-]+\.(md|svg)|recipes\/.+)$/;
   expect(files.filter((file) => !documents.test(file) && !/^package\/(bin|dist)\/[\w/-]+\.js$/.test(file))).toEqual([]);
 });
 

@@ -24,7 +24,7 @@ test(
         const picture = readFileSync(join(path, name), 'utf8');
         const columns = Number(/-(\d+)\.svg$/.exec(name)?.[1]);
         expect(Number(/viewBox="0 0 ([\d.]+) /.exec(picture)?.[1])).toBeCloseTo(columns * 8.4 + 28, 1);
-        expect(picture.match(/<text /g)?.length ?? 0).toBeGreaterThan(2);
+        expect(picture.match(/<text /g)?.length ?? 0).toBeGreaterThan(0);
         // SECURITY: a picture in the documents shows no secret.
         expect(picture).not.toMatch(/kc_[a-z]+_[0-9A-Za-z]{36}/);
       }
