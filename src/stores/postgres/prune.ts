@@ -56,9 +56,8 @@ export async function prune(sql: Sql, limits: PruneLimits, limit: number): Promi
   return pruned;
 }
 
-/** Whoever prunes has folded before: what is not counted yet when this is asked is counted by then. */
 export async function countPrunable(sql: Sql, limits: PruneLimits): Promise<Pruned> {
-  const end = firstDebitNumber(limits.debitsBefore);
+  const end = await endOfPrunable(sql, limits);
   const pruned = { debits: await sql.number('SELECT count(*) FROM debits WHERE number < ?', end), usage: 0, requestIds: 0 };
   for (const { kind, table, where, before } of RULES) {
     pruned[kind] += await sql.number(`SELECT count(*) FROM ${table} WHERE ${where}`, before(limits));
