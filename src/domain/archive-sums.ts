@@ -38,4 +38,12 @@ export const SUMMED: Readonly<Record<Kind, SummedFields>> = {
   deniedDay: { time: 'day', numbers: ['requests'], texts: ['key', 'code'] },
   denial: { time: 'at', numbers: ['at', 'requests'], texts: ['key', 'code', 'ip', 'requestId'] },
   audit: { time: 'at', numbers: ['at'], texts: ['action', 'targetKind', 'targetId', 'targetName'] },
+  webhook: {
+    time: null,
+    numbers: ['allowsHttp', 'formerUntil', 'expiryMs', 'since'],
+    texts: ['url', 'secret', 'formerSecret', 'thresholds'],
+  },
+  toldThreshold: { time: 'day', numbers: ['threshold'], texts: ['account'] },
+  toldExpiry: { time: null, numbers: ['expiresAt'], texts: ['key'] },
+  message: { time: 'at', numbers: ['at', 'attempts', 'dueAt', 'lastAt', 'endedAt'], texts: ['id', 'type', 'body', 'status', 'lastResult'] },
 };

@@ -43,7 +43,7 @@ const books = { granted: whole, adjusted: whole, spent: whole };
 const used = { account: text, key: maybe(text), service: whole, requests: whole, credits: whole };
 const denied = { account: maybe(text), key: maybe(text), service: maybe(whole), code: text, requests: whole };
 
-/** Every kind of line, in the order in which they stand: each refers only to those before it. */
+/** Every kind of row that a store hands over, in the order in which they stand: each refers only to those before it. */
 export const KINDS = {
   state: { closedThrough: day, aheadMicros: whole },
   setting: { name: text, value: text },
@@ -112,6 +112,16 @@ export const KINDS = {
     actor: object({ claimed: maybe(text), osUser: text, sudoUser: maybe(text), host: text }),
     ...{ action: text, targetKind: text, targetId: text, targetName: text, before: maybe(anything), after: maybe(anything) },
   },
+  webhook: {
+    ...{ url: text, allowsHttp: yes, secret: text, formerSecret: maybe(text), formerUntil: maybe(instant) },
+    ...{ thresholds: listOf(whole), expiryMs: maybe(whole), since: maybe(day) },
+  },
+  toldThreshold: { account: text, day, threshold: whole },
+  toldExpiry: { key: text, expiresAt: instant },
+  message: {
+    ...{ id: text, type: text, at: instant, body: text, status: text, attempts: whole, dueAt: maybe(instant) },
+    ...{ lastAt: maybe(instant), lastResult: maybe(text), endedAt: maybe(instant) },
+  },
 } as const;
 
 export type Kind = keyof typeof KINDS;
@@ -120,9 +130,13 @@ export type ArchiveRow<Name extends Kind> = RowOf<(typeof KINDS)[Name]>;
 export const ALL_KINDS = Object.keys(KINDS) as readonly Kind[];
 /** What `--keys` exports. */
 export const KEY_KINDS: readonly Kind[] = ['environment', 'service', 'tier', 'account', 'key'];
+/** What goes along when a store moves, and into no export: a second installation must not speak for the first, nor have the secret that it signs with. */
+const MOVED_ONLY: readonly Kind[] = ['webhook', 'toldThreshold', 'toldExpiry', 'message'];
+/** What an export of a whole store has, and an import takes. */
+export const EXPORTED_KINDS: readonly Kind[] = ALL_KINDS.filter((kind) => !MOVED_ONLY.includes(kind));
 
-export function isKind(found: unknown): found is Kind {
-  return typeof found === 'string' && Object.hasOwn(KINDS, found);
+export function isExported(found: unknown): found is Kind {
+  return EXPORTED_KINDS.some((kind) => kind === found);
 }
 
 /** A row that does not fit those before it; the message is a sentence about it. */

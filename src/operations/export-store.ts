@@ -1,4 +1,4 @@
-import { ALL_KINDS, FORMAT, FORMAT_VERSION, KEY_KINDS, KINDS, type Kind, type Scope } from '../domain/archive.ts';
+import { EXPORTED_KINDS, FORMAT, FORMAT_VERSION, KEY_KINDS, KINDS, type Kind, type Scope } from '../domain/archive.ts';
 import { writeRow } from '../domain/archive-fields.ts';
 import type { ReadTransaction, Store } from '../domain/store.ts';
 import { formatInstant } from '../domain/utc-day.ts';
@@ -29,7 +29,7 @@ export function exportStore(store: Store, { scope, version, write, tell }: Expor
     const total = await tx.archive.count(scope);
     const counts = new Map<Kind, number>();
     let lines = 0;
-    for (const kind of scope === 'store' ? ALL_KINDS : KEY_KINDS) {
+    for (const kind of scope === 'store' ? EXPORTED_KINDS : KEY_KINDS) {
       for await (const texts of linesOf(tx, kind, scope)) {
         write(texts.map(line).join(''));
         lines += texts.length;

@@ -1,4 +1,4 @@
-import { isKind, KINDS, Misfit, type Kind } from '../domain/archive.ts';
+import { isExported, KINDS, Misfit, type Kind } from '../domain/archive.ts';
 import { readRow } from '../domain/archive-fields.ts';
 import { KeyctlError } from '../domain/error.ts';
 import type { StagedLine, WriteTransaction } from '../domain/store.ts';
@@ -62,7 +62,7 @@ async function check({ store }: Importer, lines: Lines): Promise<{ readonly prob
 
 function wrongWith(record: Readonly<Record<string, unknown>> | null): string | null {
   const kind = record?.['type'];
-  if (record === null || !isKind(kind)) return 'That is no line of an export.';
+  if (record === null || !isExported(kind)) return 'That is no line of an export.';
   try {
     readRow(KINDS[kind], record);
     return null;
@@ -102,7 +102,7 @@ interface Group {
 function groupedByKind(page: readonly StagedLine[]): readonly Group[] {
   const groups: Group[] = [];
   for (const line of page) {
-    if (!isKind(line.kind)) continue;
+    if (!isExported(line.kind)) continue;
     const last = groups.at(-1);
     if (last?.kind === line.kind) last.lines.push(line);
     else groups.push({ kind: line.kind, lines: [line] });

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { KINDS, ALL_KINDS, KEY_KINDS } from '../../src/domain/archive.ts';
+import { EXPORTED_KINDS, KEY_KINDS, KINDS } from '../../src/domain/archive.ts';
 import { parseDebitId } from '../../src/domain/debit.ts';
 import type { Request } from '../../src/domain/decide.ts';
 import { presentedKey } from '../../src/domain/presented-key.ts';
@@ -237,18 +237,30 @@ describe('a whole export', () => {
     expect(comparable(await exported(store))).toEqual(before);
   });
 
+  test('takes no line that says where alerts go, from whomever it is', async () => {
+    const { store, clock } = await World.begin();
+    const lines = await exported(store);
+    const webhook = {
+      ...{ type: 'webhook', url: 'https://example.test/', allowsHttp: false, secret: 'whsec_AAAA', formerSecret: null, formerUntil: null },
+      ...{ thresholds: [75], expiryMs: null, since: '2026-11-22' },
+    };
+    const forged = [...lines.slice(0, -1), webhook, { type: 'end', lines: lines.length - 1 }];
+    const copy = await emptyStore(clock);
+    expect(await imported(copy, forged)).toMatchObject({ problemCount: 1, problems: [{ message: 'That is no line of an export.' }] });
+  });
+
   test('has the fields that docs/import.md says', () => {
     const rows = tableOf(section(page('docs/import.md'), '## Exports')).map(([type, fields = '']) => [
       type,
       [...fields.replaceAll(/\([^)]*\)/g, '').matchAll(/\b[a-z][A-Za-z0-9]*\b(?=\s*(?:,|;|$))/g)].map(([name]) => name),
     ]);
     const told = Object.fromEntries(rows.map(([type, fields]) => [String(type), (fields as string[]).join()]));
-    const spec = Object.fromEntries(ALL_KINDS.map((kind) => [kind, Object.keys(KINDS[kind]).join()]));
-    for (const kind of ALL_KINDS)
+    const spec = Object.fromEntries(EXPORTED_KINDS.map((kind) => [kind, Object.keys(KINDS[kind]).join()]));
+    for (const kind of EXPORTED_KINDS)
       expect([...(told[kind] ?? '').split(',')].slice(0, (spec[kind] ?? '').split(',').length).sort()).toEqual(
         (spec[kind] ?? '').split(',').sort(),
       );
-    expect(rows.map(([type]) => type)).toEqual(ALL_KINDS);
+    expect(rows.map(([type]) => type)).toEqual(EXPORTED_KINDS);
   });
 });
 

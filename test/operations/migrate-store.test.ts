@@ -1,16 +1,21 @@
 import Database from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { randomBytes } from 'node:crypto';
-import { KINDS, type ArchiveRow, type ArchiveWrites, type Kind } from '../../src/domain/archive.ts';
+import { EXPORTED_KINDS, type ArchiveRow, type ArchiveWrites, type Kind } from '../../src/domain/archive.ts';
 import { parseDebitId } from '../../src/domain/debit.ts';
 import { KeyctlError } from '../../src/domain/error.ts';
 import type { Store, WriteTransaction } from '../../src/domain/store.ts';
+import type { WebhookAnswer, WebhookRequest } from '../../src/domain/webhook-post.ts';
 import { disableKeys } from '../../src/operations/disable-keys.ts';
+import { alertActs } from '../../src/operations/alert-acts.ts';
+import { deliverAlerts } from '../../src/operations/deliver-alerts.ts';
 import { giveCredit } from '../../src/operations/give-credit.ts';
 import { migrateStore, previewMigration } from '../../src/operations/migrate-store.ts';
+import { noticeAll } from '../../src/operations/notice-alerts.ts';
 import { proveBooks } from '../../src/operations/prove-books.ts';
 import { refundDebit } from '../../src/operations/refund-debit.ts';
 import { reset } from '../../src/operations/reset.ts';
+import { setWebhook } from '../../src/operations/set-webhook.ts';
 import { openStore } from '../../src/stores/open-store.ts';
 import { ACTOR, temporaryStore, type TemporaryStore } from '../harness.ts';
 import { requestBy, STORE_KINDS } from '../stores/contract.ts';
@@ -69,7 +74,34 @@ async function use(store: Store): Promise<string> {
   await charge('kept');
   await giveCredit(store, { account: 'acme', amount: 500, day: undefined, reason: 'a test' }, ACTOR, randomBytes);
   await disableKeys(store, { references: [words('old')], reason: 'a test', only: false }, ACTOR);
+  await alertOf(store, (cost) => store.settle([requestBy({ apiKey }, { cost })]));
   return apiKey;
+}
+
+/** The webhook, the thresholds of one account and the end of one key that were told of, and three messages: one was delivered, two wait. */
+const IN_NO_EXPORT = 1 + 1 + 1 + 3;
+
+/** Has alerts set, and one threshold told of; another one and the end of a key are noticed, and wait. */
+async function alertOf(store: Store, spend: (cost: number) => Promise<unknown>): Promise<void> {
+  const chosen = { url: 'https://alerts.example.test/', allowHttp: false, newSecret: false, thresholds: [2, 5] };
+  await setWebhook(store, chosen, ACTOR, randomBytes);
+  await spend(6_000);
+  expect(await deliver(store)).toEqual([expect.objectContaining({ threshold: 2 })]);
+  await makeKey(store, 'ends', { account: 'acme', expiresAt: opened.clock.now + DAY });
+  await spend(10_000);
+  await noticeAll(store, randomBytes);
+}
+
+/** Notices and delivers everything; what the receiver was told. */
+async function deliver(store: Store): Promise<readonly Record<string, unknown>[]> {
+  const told: Record<string, unknown>[] = [];
+  const post = ({ body }: WebhookRequest): Promise<WebhookAnswer> => {
+    told.push((JSON.parse(body) as { data: Record<string, unknown> }).data);
+    return Promise.resolve({ kind: 'answered', status: 204, retryAfter: null, text: '' });
+  };
+  await noticeAll(store, randomBytes);
+  await deliverAlerts({ acts: alertActs(store, randomBytes), post, signal: new AbortController().signal });
+  return told;
 }
 
 describe.each(STORE_KINDS)('a move to $name', (kind) => {
@@ -83,11 +115,11 @@ describe.each(STORE_KINDS)('a move to $name', (kind) => {
   test('takes everything along, to what everybody is answered next', async () => {
     const before = await exported(opened.store);
     const kinds = new Set(before.map(({ type }) => type));
-    expect(Object.keys(KINDS).filter((kind) => !kinds.has(kind) && kind !== 'setting')).toEqual([]);
+    expect(EXPORTED_KINDS.filter((kind) => !kinds.has(kind) && kind !== 'setting')).toEqual([]);
     const report = await move();
     expect(report).toEqual({
       ...{ store: opened.path, to: place.store.location, dryRun: false },
-      ...{ rows: before.length - 2, accounts: 3, keys: 5, debits: 23 },
+      ...{ rows: before.length - 2 + IN_NO_EXPORT, accounts: 3, keys: 6, debits: 25 },
     });
     const after = await exported(place.store);
     // Each store lists its tiers in its own order, and that of what a tier is said to be is its own.
@@ -98,6 +130,20 @@ describe.each(STORE_KINDS)('a move to $name', (kind) => {
     const { findings } = await proveBooks(place.store);
     expect(findings.filter(({ severity }) => severity !== 'ok')).toEqual([]);
     if (kind.name === 'SQLite') expect(wrongIn(await diagnose(place.path, place.clock))).toEqual({});
+  });
+
+  test('takes alerts along: who is told, what was told of, and what waits to be delivered', async () => {
+    const alertsOf = (store: Store) =>
+      store.read(async (tx) => ({ webhook: await tx.alerts.webhook(), messages: await tx.alerts.page(null, null, 9) }));
+    const before = await alertsOf(opened.store);
+    expect(before.messages.map(({ status }) => status)).toEqual(['waiting', 'waiting', 'delivered']);
+    await move();
+    expect(await alertsOf(place.store)).toEqual(before);
+    const told = await deliver(place.store);
+    expect(told.map(({ threshold, key }) => threshold ?? key)).toEqual([5, expect.objectContaining({ name: 'ends' })]);
+    expect(await deliver(place.store)).toEqual([]);
+    await place.store.settle([requestBy({ apiKey: secret }, { cost: 1 })]);
+    expect(await deliver(place.store)).toEqual([]);
   });
 
   test('leaves a store that nobody uses any more: not a server that has it open, no command, no upgrade, no restore', async () => {
@@ -119,8 +165,8 @@ describe.each(STORE_KINDS)('a move to $name', (kind) => {
   test('goes into an empty store only, and a try of it changes nothing', async () => {
     const preview = (target: Store | null) => previewMigration({ source: opened.store, target, to: 'there', tell });
     const before = await exported(opened.store);
-    expect(await preview(null)).toMatchObject({ to: 'there', dryRun: true, rows: before.length - 2, debits: 23 });
-    expect(await preview(place.store)).toMatchObject({ dryRun: true, keys: 5 });
+    expect(await preview(null)).toMatchObject({ to: 'there', dryRun: true, rows: before.length - 2 + IN_NO_EXPORT, debits: 25 });
+    expect(await preview(place.store)).toMatchObject({ dryRun: true, keys: 6 });
     await makeKey(place.store, 'theirs', {});
     expect(await failureOf(preview(place.store))).toBe('conflict');
     expect(await failureOf(move())).toBe('conflict');
@@ -142,7 +188,7 @@ describe.each(STORE_KINDS)('a move to $name', (kind) => {
       expect(comparable(await exported(place.store))).toEqual(comparable(empty));
     }
     expect(comparable(await exported(opened.store))).toEqual(comparable(before));
-    expect((await move()).keys).toBe(5);
+    expect((await move()).keys).toBe(6);
   });
 
   test('of a store whose books do not hold is refused, and says so', async () => {
@@ -182,6 +228,8 @@ const CHANGES: Partial<Record<Kind, Change>> = {
   usedHour: (rows) => [...rows, { ...rows[0], hour: Number(rows[0]?.['hour']) - 240 }],
   key: (rows) => rows.map((row) => ({ ...row, note: null })),
   adjustment: (rows) => rows.map((row) => ({ ...row, amount: 501 })),
+  webhook: (rows) => rows.map((row) => ({ ...row, url: 'https://example.test/' })),
+  message: (rows) => rows.map((row) => ({ ...row, attempts: 7 })),
 };
 
 /** The store, but that it puts in something else than it is given. */

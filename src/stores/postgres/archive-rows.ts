@@ -89,6 +89,16 @@ export function anyRowsOf(kind: Kind, scope: Scope): string {
     case 'audit':
       return `SELECT at, json_build_object('claimed', claimed_actor, 'osUser', os_user, 'sudoUser', sudo_user, 'host', host)::text AS actor, action,
         target_kind AS "targetKind", target_id AS "targetId", target_name AS "targetName", before, after FROM audit`;
+    case 'webhook':
+      return `SELECT url, allows_http::int AS "allowsHttp", secret, former_secret AS "formerSecret", former_until AS "formerUntil", thresholds,
+        expiry_ms AS "expiryMs", since_day AS since FROM webhook`;
+    case 'toldThreshold':
+      return 'SELECT a.id AS account, day, threshold FROM told_thresholds t JOIN accounts a ON a.ref = t.account_ref';
+    case 'toldExpiry':
+      return 'SELECT k.id AS key, t.expires_at AS "expiresAt" FROM told_expiries t JOIN keys k ON k.ref = t.key_ref';
+    case 'message':
+      return `SELECT id, type, at, body, status, attempts, due_at AS "dueAt", last_at AS "lastAt", last_result AS "lastResult", ended_at AS "endedAt"
+        FROM alerts`;
   }
 }
 
@@ -111,6 +121,7 @@ const ORDER: Readonly<Record<Kind, string | null>> = {
   ...{ account: 'a.ref', key: 'k.ref', adjustment: 'number', books: 'day, account_ref', closedDay: 'day', cap: 'c.day, c.cap_group' },
   ...{ debit: 'd.number', requestId: 'd.account_ref, request_id', usedHour: `u.hour, ${BY_ACCOUNT}`, usedDay: `u.day, ${BY_ACCOUNT}` },
   ...{ deniedHour: `u.hour, ${BY_ACCOUNT}, code`, deniedDay: `u.day, ${BY_ACCOUNT}, code`, denial: 'number', audit: 'number' },
+  ...{ webhook: null, toldThreshold: 'day, t.account_ref', toldExpiry: 't.key_ref', message: 'number' },
 };
 
 /** The same in the order in which they can be put back. */
@@ -125,4 +136,5 @@ export const JSON_COLUMNS: Readonly<Partial<Record<Kind, readonly string[]>>> = 
   account: ['tiers'],
   key: ['services', 'allowedIps'],
   audit: ['actor', 'before', 'after'],
+  webhook: ['thresholds'],
 };

@@ -130,6 +130,36 @@ export const SHAPES: { readonly [Name in Many]: Shape<ArchiveRow<Name>> } = {
     ],
     names: [],
   },
+  webhook: {
+    into: 'webhook (one, url, allows_http, secret, former_secret, former_until, thresholds, expiry_ms, since_day)',
+    select: '1, r.url, r."allowsHttp" = 1, r.secret, r."formerSecret", r."formerUntil", r.thresholds, r."expiryMs", r.since',
+    given: [
+      ...[text('url'), whole('allowsHttp'), text('secret'), text('formerSecret'), whole('formerUntil'), json('thresholds')],
+      ...[whole('expiryMs'), whole('since')],
+    ],
+    names: [],
+  },
+  toldThreshold: {
+    into: 'told_thresholds (account_ref, day, threshold)',
+    select: 'a.ref, r.day, r.threshold',
+    given: [text('account'), whole('day'), whole('threshold')],
+    names: ['account'],
+  },
+  toldExpiry: {
+    into: 'told_expiries (key_ref, expires_at)',
+    select: 'k.ref, r."expiresAt"',
+    given: [text('key'), whole('expiresAt')],
+    names: ['key'],
+  },
+  message: {
+    into: 'alerts (id, type, at, body, status, attempts, due_at, last_at, last_result, ended_at)',
+    select: 'r.id, r.type, r.at, r.body, r.status, r.attempts, r."dueAt", r."lastAt", r."lastResult", r."endedAt"',
+    given: [
+      ...[text('id'), text('type'), whole('at'), text('body'), text('status'), whole('attempts'), whole('dueAt'), whole('lastAt')],
+      ...[text('lastResult'), whole('endedAt')],
+    ],
+    names: [],
+  },
 };
 
 /** The first of its chain may come with it, or be there already: its chain is then that one's. */

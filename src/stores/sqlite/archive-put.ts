@@ -156,6 +156,24 @@ export class ArchivePut {
         ...[before === null ? null : JSON.stringify(before), after === null ? null : JSON.stringify(after)],
       );
     },
+    webhook: ({ url, allowsHttp, secret, formerSecret, formerUntil, thresholds, expiryMs, since }) => {
+      this.#sql.run(
+        'INSERT INTO webhook VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?)',
+        ...[url, allowsHttp, secret, formerSecret, formerUntil, JSON.stringify(thresholds), expiryMs, since],
+      );
+    },
+    toldThreshold: ({ account, day, threshold }) => {
+      this.#sql.run('INSERT INTO told_thresholds VALUES (?, ?, ?)', day, this.#account(account), threshold);
+    },
+    toldExpiry: ({ key, expiresAt }) => {
+      this.#sql.run('INSERT INTO told_expiries VALUES (?, ?)', this.#key(key), expiresAt);
+    },
+    message: ({ id, type, at, body, status, attempts, dueAt, lastAt, lastResult, endedAt }) => {
+      this.#sql.run(
+        `INSERT INTO alerts (id, type, at, body, status, attempts, due_at, last_at, last_result, ended_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+        ...[id, type, at, body, status, attempts, dueAt, lastAt, lastResult, endedAt],
+      );
+    },
   };
 
   #putKey(key: ArchiveRow<'key'>): void {

@@ -89,6 +89,16 @@ export function rowsOf(kind: Kind, scope: Scope): string {
     case 'audit':
       return `SELECT at, json_object('claimed', claimed_actor, 'osUser', os_user, 'sudoUser', sudo_user, 'host', host) AS actor, action,
         target_kind AS targetKind, target_id AS targetId, target_name AS targetName, before, after FROM audit ORDER BY number`;
+    case 'webhook':
+      return `SELECT url, allows_http AS allowsHttp, secret, former_secret AS formerSecret, former_until AS formerUntil, thresholds,
+        expiry_ms AS expiryMs, since_day AS since FROM webhook`;
+    case 'toldThreshold':
+      return 'SELECT a.id AS account, day, threshold FROM told_thresholds t JOIN accounts a ON a.ref = t.account_ref ORDER BY day, account_ref';
+    case 'toldExpiry':
+      return 'SELECT k.id AS key, t.expires_at AS expiresAt FROM told_expiries t JOIN keys k ON k.ref = t.key_ref ORDER BY key_ref';
+    case 'message':
+      return `SELECT id, type, at, body, status, attempts, due_at AS dueAt, last_at AS lastAt, last_result AS lastResult, ended_at AS endedAt
+        FROM alerts ORDER BY number`;
   }
 }
 
@@ -109,4 +119,5 @@ export const JSON_COLUMNS: Readonly<Partial<Record<Kind, readonly string[]>>> = 
   account: ['tiers'],
   key: ['services', 'allowedIps'],
   audit: ['actor', 'before', 'after'],
+  webhook: ['thresholds'],
 };
