@@ -68,13 +68,26 @@ export class ReplicatedPostgres {
     this.#primary.freeze();
   }
 
-  thawPrimary(): void {
-    this.#primary.thaw();
+  /** The one that was the primary before goes on, and believes that it still is. */
+  thawFormer(): void {
+    this.#former().thaw();
   }
 
-  /** The primary that fell is the one that woke up again, and believes that it still is the primary. */
-  thawFormer(): void {
-    this.#gone.at(-1)?.thaw();
+  /** For a look at the one that was the primary before. */
+  get formerUrl(): string {
+    return this.#former().url(DATABASE);
+  }
+
+  /** As an operator does who fences it off, so that another may have its place. */
+  async stopFormer(): Promise<void> {
+    await this.#former().stop();
+    this.#gone.pop();
+  }
+
+  #former(): OneServer {
+    const former = this.#gone.at(-1);
+    if (former === undefined) throw new RangeError('there was no other primary');
+    return former;
   }
 
   /** The standby takes over, and waits for nobody: it is alone. */

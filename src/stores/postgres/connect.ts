@@ -4,7 +4,9 @@ import type pg from 'pg';
 import { KeyctlError } from '../../domain/error.ts';
 import type { Address, Host } from './address.ts';
 import { Connection } from './connection.ts';
-import { codeOf, translateError } from './errors.ts';
+import { translateError } from './errors.ts';
+import { firstToTakeWrites } from './hosts.ts';
+import { Lineage } from './lineage.ts';
 import { passwordFor } from './password.ts';
 import { SCHEMA } from './schema.ts';
 
@@ -15,6 +17,8 @@ export interface ConnectOptions {
   readonly readOnly: boolean;
   /** How long a lock is waited for. */
   readonly busyTimeoutMs: number;
+  /** What whoever connects has seen of the store's primaries before; nothing if left out. */
+  readonly lineage?: Lineage;
 }
 
 /** A host that does not answer within this is passed over. */
@@ -32,29 +36,20 @@ const IDLE_TIMES_BUSY = 30;
 
 /**
  * Connects to the first of the hosts that takes writes; also for reading, since only the primary's books are of this moment. Throws what
- * the last one failed with when there is none.
+ * tells most of why there is none.
  */
-export async function connect(options: ConnectOptions): Promise<Connection> {
-  const { address } = options;
-  let failure: unknown = null;
-  for (const host of address.hosts) {
+export function connect(options: ConnectOptions): Promise<Connection> {
+  const { hosts, shown } = options.address;
+  return firstToTakeWrites(hosts, async (host, unwanted) => {
     try {
-      return await connectTo(host, options);
+      return await connectTo(host, options, unwanted);
     } catch (error) {
-      failure = telling(failure, translateError(address.shown, error));
-      if (failure instanceof KeyctlError && failure.code !== 'store_busy') throw failure;
+      throw translateError(shown, error);
     }
-  }
-  throw failure;
+  });
 }
 
-/** A standby says less about what is wrong than the server that should be the primary and cannot be reached. */
-function telling(before: unknown, next: unknown): unknown {
-  const standby = next instanceof KeyctlError && codeOf(next.cause) === '25006';
-  return standby && before !== null ? before : next;
-}
-
-async function connectTo(host: Host, options: ConnectOptions): Promise<Connection> {
+async function connectTo(host: Host, options: ConnectOptions, unwanted: AbortSignal): Promise<Connection> {
   const { address, env, busyTimeoutMs } = options;
   const times = busyTimeoutMs < IMPATIENT_MS ? TIMES_BUSY.impatient : TIMES_BUSY.patient;
   const connection = await Connection.open(
@@ -70,6 +65,7 @@ async function connectTo(host: Host, options: ConnectOptions): Promise<Connectio
       keepAliveInitialDelayMillis: KEEPALIVE_MS,
     } satisfies pg.ClientConfig,
     busyTimeoutMs * times,
+    unwanted,
   );
   try {
     await prepare(connection, options);
@@ -86,7 +82,8 @@ function noPassword(): never {
 }
 
 /** Asks the server what it is, and sets what the statements of this session rely on. */
-async function prepare(connection: Connection, { readOnly, busyTimeoutMs }: ConnectOptions): Promise<void> {
+async function prepare(connection: Connection, { readOnly, busyTimeoutMs, lineage = new Lineage() }: ConnectOptions): Promise<void> {
+  const primary = lineage.ask(connection);
   const [asked] = await connection.together(() => [
     connection.ask(
       "SELECT pg_is_in_recovery() OR current_setting('transaction_read_only')::boolean, current_setting('synchronous_commit')",
@@ -102,6 +99,7 @@ async function prepare(connection: Connection, { readOnly, busyTimeoutMs }: Conn
   ]);
   const [standby, synchronous] = asked?.rows[0] ?? [];
   if (standby !== false) throw Object.assign(new Error('The server takes no writes.'), { code: '25006' });
+  lineage.check(await primary);
   // An acknowledged debit survives: what is weaker than the primary's own disk is not good enough; what is stronger is left as it is.
   if (synchronous === 'off' || synchronous === 'local') await connection.ask('SET synchronous_commit = on', []);
 }

@@ -75,11 +75,15 @@ export class Connection {
     });
   }
 
-  /** Throws what the driver, the system or the server says; `connectTimeoutMs` is for the whole of it. */
-  static async open(config: pg.ClientConfig, answerWithinMs: number): Promise<Connection> {
+  /**
+   * Throws what the driver, the system or the server says; `connectTimeoutMs` is for the whole of it. What was begun is ended as soon as
+   * nobody wants it any more.
+   */
+  static async open(config: pg.ClientConfig, answerWithinMs: number, unwanted: AbortSignal): Promise<Connection> {
     const client = new pg.Client({ ...config, types, pipeline: true });
     // What happens to a connection that nobody has yet is told by the promise.
     client.on('error', () => undefined);
+    unwanted.addEventListener('abort', () => socketOf(client).destroy(), { once: true });
     const said = { first: 0 };
     if (config.ssl !== false) {
       socketOf(client).once('data', (bytes) => {

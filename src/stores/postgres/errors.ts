@@ -8,6 +8,9 @@ export function codeOf(error: unknown): string {
 /** The code of a server that was asked for TLS and has none. */
 export const NO_TLS = 'ERR_KEYCTL_NO_TLS';
 
+/** The code of a server that takes writes although another one has been promoted in its place. */
+export const FORMER_PRIMARY = 'ERR_KEYCTL_FORMER_PRIMARY';
+
 /** A transaction that the server has given up so that others could go on; it may be tried again, since nothing of it is left. */
 export function isConflict(error: unknown): boolean {
   const code = codeOf(error);
@@ -82,6 +85,16 @@ const DAMAGED: Told = {
   message: (place) => `The store at ${place} is damaged.`,
   hint: 'Stop every keyctl, keep the data directory, and put back a backup.',
 };
+const FORMER: Told = {
+  code: 'store_busy',
+  message: (place) => `A server at ${place} was the primary once, and takes writes although another has taken its place.`,
+  hint: 'Stop it, or make it a standby of the new primary (pg_rewind), before anybody writes to it.',
+};
+const OTHER_NAME: Told = {
+  code: 'store_read_only',
+  message: (place) => `The certificate of the server at ${place} is of another name.`,
+  hint: 'Name the host in the URL as its certificate does; ?sslmode=verify-ca looks at the authority alone.',
+};
 const CERTIFICATE: Told = {
   code: 'store_read_only',
   message: (place) => `The certificate of the server at ${place} is not trusted.`,
@@ -111,6 +124,8 @@ const BY_CODE: Readonly<Record<string, Told>> = {
   '42501': FORBIDDEN,
   '3D000': NO_DATABASE,
   [NO_TLS]: WITHOUT_TLS,
+  [FORMER_PRIMARY]: FORMER,
+  ERR_TLS_CERT_ALTNAME_INVALID: OTHER_NAME,
   XX001: DAMAGED,
   XX002: DAMAGED,
 };

@@ -12,6 +12,7 @@ import { connect } from './connect.ts';
 import { createSchema } from './create-schema.ts';
 import { isConflict, lacksTables, translateError } from './errors.ts';
 import { HorizonWanted } from './horizon.ts';
+import { Lineage } from './lineage.ts';
 import { MOVED_PLACE } from './moved.ts';
 import { Session, type TransactionKind } from './session.ts';
 import { PostgresStaging, type OpenStaging } from './staging.ts';
@@ -36,7 +37,7 @@ const noStaging: OpenStaging = () => Promise.reject(new RangeError('the store wa
 /** Opens the store in a database. `created` says whether there was none before. */
 export async function openPostgresStore(options: PostgresOptions): Promise<{ store: Store; created: boolean }> {
   const address = parseAddress(options.url, options.env['USER'] ?? 'postgres');
-  const opening = { ...options, address, staging: new PostgresStaging(options.staging ?? noStaging) };
+  const opening = { ...options, address, staging: new PostgresStaging(options.staging ?? noStaging), lineage: new Lineage() };
   try {
     const { session, created } = await open(opening, options.mode === 'create');
     return { store: new PostgresStore(opening, session), created };
@@ -45,11 +46,15 @@ export async function openPostgresStore(options: PostgresOptions): Promise<{ sto
   }
 }
 
-type Opening = Omit<PostgresOptions, 'staging'> & { readonly address: Address; readonly staging: PostgresStaging };
+interface Opening extends Omit<PostgresOptions, 'staging'> {
+  readonly address: Address;
+  readonly staging: PostgresStaging;
+  readonly lineage: Lineage;
+}
 
 async function open(options: Opening, create: boolean): Promise<{ session: Session; created: boolean }> {
-  const { address, clock, randomBytes, mode, busyTimeoutMs, env, staging } = options;
-  const connection = await connect({ address, env, readOnly: mode === 'read', busyTimeoutMs });
+  const { address, clock, randomBytes, mode, busyTimeoutMs, env, staging, lineage } = options;
+  const connection = await connect({ address, env, readOnly: mode === 'read', busyTimeoutMs, lineage });
   try {
     const created = create && (await createSchema(connection, clock === null ? null : clock(), randomBytes));
     const { rows } = await connection.ask(`SELECT max(version), max(usable_since), ${MOVED_PLACE} FROM schema_versions`, []);
