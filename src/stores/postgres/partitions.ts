@@ -29,14 +29,46 @@ export async function addPartition(connection: Connection, day: UtcDay): Promise
   await connection.ask(`ALTER TABLE debits ATTACH PARTITION ${name} FOR VALUES FROM (${String(from)}) TO (${String(to)})`, []);
 }
 
-/** The same in a transaction of its own. */
-export async function makePartition(connection: Connection, day: UtcDay): Promise<void> {
+/** The same in a transaction of its own; nothing is waited for longer than `mostWaitMs`, if that is given. */
+export async function makePartition(connection: Connection, day: UtcDay, mostWaitMs: number | null = null): Promise<void> {
   await connection.ask('BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE', []);
   try {
+    if (mostWaitMs !== null) await connection.ask(`SET LOCAL lock_timeout = ${String(mostWaitMs)}`, []);
     await addPartition(connection, day);
     await connection.ask('COMMIT', []);
   } catch (error) {
     if (connection.failure === null) await connection.ask('ROLLBACK', []);
     throw error;
+  }
+}
+
+/** Whoever stands behind this, such as the pruning of a day, is not kept for longer. */
+const MOST_WAIT_MS = 50;
+
+/**
+ * Has the tables of today and tomorrow there before a debit needs them, so that no batch fails at midnight and begins anew. Whoever
+ * writes something else looks after each transaction, at the server once a day.
+ */
+export class PartitionsAhead {
+  readonly #connection: Connection;
+  #lookedOn: UtcDay | null = null;
+
+  constructor(connection: Connection) {
+    this.#connection = connection;
+  }
+
+  /** Never throws: what was written before is kept, and whoever settles makes what is missing still. */
+  async look(today: UtcDay): Promise<void> {
+    if (this.#lookedOn === today) return;
+    const days = [today, today + 1];
+    try {
+      const { rows } = await this.#connection.ask('SELECT to_regclass($1) IS NOT NULL, to_regclass($2) IS NOT NULL', days.map(partitionOf));
+      for (const [place, day] of days.entries()) {
+        if (rows[0]?.[place] !== true) await makePartition(this.#connection, day, MOST_WAIT_MS);
+      }
+      this.#lookedOn = today;
+    } catch {
+      // Somebody holds the debits for himself: the next transaction looks again.
+    }
   }
 }

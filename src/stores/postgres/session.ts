@@ -3,7 +3,7 @@ import type { Request } from '../../domain/decide.ts';
 import type { Preview } from '../../domain/settle.ts';
 import type { Staging } from '../../domain/imports.ts';
 import type { WriteTransaction } from '../../domain/store.ts';
-import type { Instant } from '../../domain/utc-day.ts';
+import { dayOf, type Instant } from '../../domain/utc-day.ts';
 import type { Verdict } from '../../domain/verdict.ts';
 import { Commits } from './commits.ts';
 import type { Answer, Connection } from './connection.ts';
@@ -11,6 +11,7 @@ import { codeOf } from './errors.ts';
 import { Horizon } from './horizon.ts';
 import { BESIDE_LOCK, BOOKS_LOCK } from './locks.ts';
 import { MOVED_PLACE } from './moved.ts';
+import { PartitionsAhead } from './partitions.ts';
 import { PostgresSettling } from './settle.ts';
 import { Sql } from './sql.ts';
 import { PostgresTransaction } from './transaction.ts';
@@ -44,11 +45,13 @@ export class Session {
   readonly #transaction: PostgresTransaction;
   readonly #settling: PostgresSettling;
   readonly #commits: Commits;
+  readonly #partitions: PartitionsAhead;
 
   constructor(connection: Connection, place: string, clock: (() => Instant) | null, staging: Staging) {
     this.#connection = connection;
     this.#clock = clock;
     this.#commits = new Commits(connection, place);
+    this.#partitions = new PartitionsAhead(connection);
     const sql = new Sql(connection);
     this.#transaction = new PostgresTransaction(sql, this.#horizon, staging);
     this.#settling = new PostgresSettling(sql, this.#commits, clock);
@@ -74,6 +77,7 @@ export class Session {
       this.#horizon.begin(kind === 'writing' ? await this.#lastNumber() : horizon);
       const result = await act(this.#transaction, now);
       this.#commits.check(await this.#commits.send());
+      if (kind !== 'reading') await this.#partitions.look(dayOf(now));
       return result;
     });
   }
