@@ -3,14 +3,19 @@ import { randomBytes } from 'node:crypto';
 import type { Finding, Severity } from '../../src/domain/finding.ts';
 import { doctor, type Diagnosis } from '../../src/operations/doctor.ts';
 import { fine } from '../../src/domain/finding.ts';
-import { inspectStore } from '../../src/stores/open-store.ts';
+import { inspectStore, isUrl } from '../../src/stores/open-store.ts';
+import { inspectPostgresStore } from '../../src/stores/postgres/inspect.ts';
+import { temporaryStaging } from '../../src/stores/sqlite/temporary-staging.ts';
 import type { TestClock } from '../harness.ts';
 
 /** What `keyctl doctor` would find, but for the program's name. */
 export async function diagnose(path: string, clock: TestClock, { quick = false } = {}): Promise<Diagnosis> {
-  const options = { location: path, clock: () => clock.now, randomBytes, busyTimeoutMs: 2_000 };
   const tell = (): undefined => undefined;
-  const inspection = await inspectStore({ ...options, quick, tell });
+  const options = { clock: () => clock.now, randomBytes, busyTimeoutMs: 2_000, quick, tell };
+  // A database has a clock of its own, but for tests.
+  const inspection = isUrl(path)
+    ? await inspectPostgresStore({ ...options, url: path, env: {}, staging: async () => temporaryStaging() })
+    : await inspectStore({ ...options, location: path });
   try {
     return await doctor(inspection, { quick, program: fine('program', ''), clock: () => clock.now, tell });
   } finally {
