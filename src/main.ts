@@ -17,13 +17,15 @@ import { checkText } from './domain/names.ts';
 import type { Actor, Store } from './domain/store.ts';
 import { backupStore, inspectStore, isUrl, openRestore, openStore, upgradeStore } from './stores/open-store.ts';
 import { speaksUnicode } from './terminal/glyphs.ts';
-import { Output } from './terminal/output.ts';
+import { Output, wrappedFor } from './terminal/output.ts';
 
 // The composition root: the only file that knows the process, its clock and its randomness.
 
 const SHELL_BUSY_TIMEOUT_MS = 10_000;
 /** Somebody pressed TAB and waits. */
 const COMPLETION_BUSY_TIMEOUT_MS = 200;
+/** Within this a signal to this process has arrived. */
+const UNTIL_STOPPED_MS = 50;
 /** The global options of a call behind which no person and no script stands. */
 const NOBODY: Globals = { db: undefined, json: false, fields: null, quiet: true, color: false, input: false, actor: undefined };
 
@@ -213,8 +215,19 @@ function newContext(version: string): Context {
         process.once('SIGINT', resolve);
         process.once('SIGTERM', resolve);
       }),
+    suspend,
     serviceVariables: () => takeServiceVariables(process.env, process.pid),
   };
+}
+
+/** Where no shell waits for it nothing stops, and it goes on at once. */
+async function suspend(): Promise<void> {
+  if (process.platform === 'win32') return;
+  // The whole group, as the terminal would do it: whoever started this waits as well.
+  process.kill(0, 'SIGTSTP');
+  await new Promise((resolve) => setTimeout(resolve, UNTIL_STOPPED_MS));
+  // Who has no terminal is not told that its window has another size: it is looked up.
+  process.emit('SIGWINCH');
 }
 
 function newActor(globals: Globals, context: Context): Actor {
@@ -266,7 +279,7 @@ function report(error: unknown, json: boolean): number {
   const message = known?.message ?? `keyctl failed unexpectedly: ${error instanceof Error ? error.message : 'unknown'}`;
   const hint = known?.hint ?? null;
   if (json) process.stderr.write(`${JSON.stringify({ error: { code, message, hint } })}\n`);
-  else process.stderr.write(`keyctl: ${message}\n${hint === null ? '' : `  ${hint}\n`}`);
+  else process.stderr.write(wrappedFor(process.stderr, `keyctl: ${message}\n${hint === null ? '' : `  ${hint}\n`}`));
   if (known === null && process.env['KEYCTL_DEBUG'] && error instanceof Error) process.stderr.write(`${error.stack ?? ''}\n`);
   return EXIT_CODE_OF_ERROR[code];
 }

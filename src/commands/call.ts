@@ -32,6 +32,8 @@ export interface Context {
   readonly identity: () => Omit<Actor, 'claimed'>;
   /** Resolves at the first SIGINT or SIGTERM. */
   readonly stopRequested: () => Promise<NodeJS.Signals>;
+  /** Stops the process, as a shell does at Ctrl-Z; resolves when it goes on. */
+  readonly suspend: () => Promise<void>;
   /** What a service manager said in the environment. Asked again, it has said nothing: it is taken out of there. */
   readonly serviceVariables: () => ServiceVariables;
 }

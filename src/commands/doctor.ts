@@ -2,6 +2,8 @@ import type { Finding } from '../domain/finding.ts';
 import { checkProgram } from '../operations/check-program.ts';
 import { countOf, DIAGNOSIS_FIELDS, diagnosisJson, doctor, type Diagnosis } from '../operations/doctor.ts';
 import type { Progress } from '../operations/steps.ts';
+import { wrapBehind } from '../terminal/fit.ts';
+import type { Output } from '../terminal/output.ts';
 import { painter } from '../terminal/painter.ts';
 import type { Paint } from '../terminal/style.ts';
 import { flag, type Call, type CommandModule } from './call.ts';
@@ -25,7 +27,7 @@ export const command: CommandModule = {
       const program = checkProgram(context.env['PATH'], context.program);
       return doctor(inspection, { quick, program, clock: context.clock, tell });
     });
-    out.show(diagnosisJson(diagnosis), () => describe(diagnosis, painter(out.color)), DIAGNOSIS_FIELDS);
+    out.show(diagnosisJson(diagnosis), () => describe(diagnosis, out), DIAGNOSIS_FIELDS);
     return countOf(diagnosis, 'error') > 0 ? EXIT.failed : EXIT.done;
   },
 };
@@ -41,21 +43,22 @@ async function watched<Result>({ out, context }: Call, act: (tell: (progress: Pr
   });
 }
 
-function describe(diagnosis: Diagnosis, paint: Paint): string {
+function describe(diagnosis: Diagnosis, { color, places }: Pick<Output, 'color' | 'places'>): string {
+  const paint = painter(color);
   const { store, findings, leftOut } = diagnosis;
   const width = Math.max(...findings.map(({ id }) => id.length));
-  const lines = findings.map((finding) => line(finding, width, paint));
+  const lines = findings.map((finding) => line(finding, width, paint, places));
   const rest = leftOut.map((what) => paint.dim(`not looked at: ${what}`));
   return [paint.bold(store), ...lines, ...rest, '', verdict(diagnosis, paint)].join('\n');
 }
 
 const COLUMN = 9;
 
-function line({ id, severity, message, hint }: Finding, width: number, paint: Paint): string {
+function line({ id, severity, message, hint }: Finding, width: number, paint: Paint, places: number): string {
   const color = { ok: paint.green, warning: paint.yellow, error: paint.red }[severity];
   const indent = ' '.repeat(COLUMN + width + 2);
-  const told = `${color(severity.padEnd(COLUMN))}${id.padEnd(width + 2)}${message}`;
-  return hint === null ? told : `${told}\n${indent}${paint.dim(hint)}`;
+  const told = wrapBehind(color(severity.padEnd(COLUMN)) + id.padEnd(width + 2), message, places);
+  return hint === null ? told : `${told}\n${wrapBehind(indent, paint.dim(hint), places)}`;
 }
 
 function verdict(diagnosis: Diagnosis, paint: Paint): string {

@@ -42,6 +42,7 @@ async function ask(
     prompts,
     tell: (text) => call.out.note(text),
     paint: painter(call.out.color),
+    places: call.out.places,
     location: await call.storeLocation(),
   });
 }

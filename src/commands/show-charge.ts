@@ -27,5 +27,5 @@ function describe(out: Output, report: ChargeReport): string {
   ];
   if (exhaustedAt !== null) lines.push(['Exhausted at', formatInstant(exhaustedAt)]);
   if (dryRun) lines.push(['Last request at', formatInstant(endsAt)]);
-  return facts(lines, paint);
+  return facts(lines, paint, out.places);
 }

@@ -64,6 +64,7 @@ function overview(view: StatusView, { places, glyphs, paint }: GaugeStyle, seen:
       value: `in ${duration(nextReset(now) - now)}, at 00:00 UTC; keyctl reset ${lastReset === null ? 'never ran' : `ran ${relative(lastReset.at, now)}`}`,
       ...(isLate(view) ? { paint: paint.yellow } : {}),
     },
+    ...alertsFact(view, paint),
   ];
 }
 
@@ -84,6 +85,20 @@ function serverFact({ servers, now }: StatusView, paint: Paint): Fact {
   if (!shown.running) return { label, value: `none runs; ${who} was last heard of ${relative(shown.seenAt, now)}`, paint: paint.red };
   const others = running.length === 1 ? '' : `, and ${String(running.length - 1)} more`;
   return { label, value: `${who}, for ${duration(now - shown.startedAt)}${others}` };
+}
+
+/** Who wants to be told learns here that nobody is. */
+function alertsFact({ alerts, now }: StatusView, paint: Paint): readonly Fact[] {
+  if (alerts === null) return [];
+  const { on, waiting, givenUp, oldestAt, lastResult, failing } = alerts;
+  const texts = [
+    ...(on ? [] : ['switched off']),
+    ...(waiting === 0 || oldestAt === null ? [] : [`${grouped(waiting)} waiting, the oldest for ${duration(now - oldestAt)}`]),
+    ...(lastResult === null ? [] : [`last answer: ${lastResult}`]),
+    ...(givenUp === 0 ? [] : [`${grouped(givenUp)} given up (keyctl alert retry)`]),
+  ];
+  const value = texts.length === 0 ? 'all delivered' : texts.join('; ');
+  return [{ label: 'Alerts', value, ...(failing ? { paint: paint.red } : lastResult === null ? {} : { paint: paint.yellow }) }];
 }
 
 /** How many, and the commonest reason. */

@@ -40,8 +40,12 @@ export async function watchStatus(
     onQuit: () => {
       stopped.abort();
     },
+    onSuspend: () => {
+      void screen.leftDuring(context.suspend);
+    },
   });
   try {
+    draw();
     do {
       try {
         shown = await describeStatus(store);
@@ -74,8 +78,11 @@ export function frame(
   { view, seen, trouble, at, everyMs, style }: Frame,
 ): readonly string[] {
   const { paint } = style;
-  const time = `${formatInstant(at).slice(0, 19).replace('T', ' ')} UTC`;
-  const title = fitText(`keyctl status, every ${duration(everyMs)}; q leaves`, Math.max(0, columns - time.length));
+  const says = `keyctl status, every ${duration(everyMs)}; q leaves`;
+  const moment = `${formatInstant(at).slice(0, 19).replace('T', ' ')} UTC`;
+  // In a narrow window the day gives way before how to leave does.
+  const time = says.length + 1 + moment.length <= columns ? moment : moment.slice('2026-11-22 '.length);
+  const title = fitText(says, Math.max(0, columns - time.length));
   const body = [
     ...(trouble === null ? [] : [paint.red(fitText(`${trouble.message} Trying again.`, columns))]),
     ...(view === null ? [] : statusScreen(view, { ...style, places: columns }, seen)),

@@ -2,6 +2,7 @@ import { DEFAULT_SERVICE } from '../domain/defaults.ts';
 import { formatInstant } from '../domain/utc-day.ts';
 import { anonymousVerdict, creditsConsumed, verdictJson, type Verdict } from '../domain/verdict.ts';
 import { verifyKey } from '../operations/verify-key.ts';
+import type { Output } from '../terminal/output.ts';
 import { painter } from '../terminal/painter.ts';
 import { facts, grouped } from '../terminal/style.ts';
 import { readAddress } from './address.ts';
@@ -31,12 +32,12 @@ export const command: CommandModule = {
     const apiKey = await readSecret(call);
     const store = await call.openStore(asked.charge ? 'write' : 'read');
     const verdict = await verifyKey(store, { ...asked, apiKey });
-    out.show(verdictJson(verdict), () => describe(verdict, out.color));
+    out.show(verdictJson(verdict), () => describe(verdict, out));
     return verdict.valid ? EXIT.done : EXIT.denied;
   },
 };
 
-function describe(verdict: Verdict, color: boolean): string {
+function describe(verdict: Verdict, { color, places }: Pick<Output, 'color' | 'places'>): string {
   const paint = painter(color);
   const { valid, code, message, keyId, keyName, account, environment, tier, service, cost, credits, rate, retryAfter } = verdict;
   const headline = valid ? paint.green('Admitted') : `${paint.red('Denied')}: ${message} (${code})`;
@@ -57,5 +58,5 @@ function describe(verdict: Verdict, color: boolean): string {
     ['Charged', consumed > 0 ? `${grouped(consumed)} credits (${verdict.debitId ?? ''})` : 'nothing'],
   ];
   const known = lines.flatMap(([label, value]) => (value === null ? [] : [[label, value] as const]));
-  return `${headline}\n${facts(known, paint)}`;
+  return `${headline}\n${facts(known, paint, places)}`;
 }

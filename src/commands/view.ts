@@ -2,6 +2,7 @@ import { remaining } from '../domain/credits.ts';
 import { formatInstant, nextReset, type Instant } from '../domain/utc-day.ts';
 import { KEY_FIELDS, type KeyView } from '../operations/describe-keys.ts';
 import { viewKey, type KeyDetails } from '../operations/view-key.ts';
+import type { Output } from '../terminal/output.ts';
 import { painter } from '../terminal/painter.ts';
 import { facts, grouped, relative, statusColor, type Paint } from '../terminal/style.ts';
 import type { CommandModule } from './call.ts';
@@ -18,15 +19,16 @@ export const command: CommandModule = {
     const store = lazyStore(call, 'read');
     const reference = await readKeyOrChoose(call, store, args[0], 'Which key?');
     const details = await viewKey(await store(), reference);
-    showKey(out, details.key, out.json ? '' : describe(details, painter(out.color)));
+    showKey(out, details.key, out.json ? '' : describe(details, out));
     return undefined;
   },
 };
 
 type Lines = readonly (readonly [string, string])[];
 
-function describe(details: KeyDetails, paint: Paint): string {
-  return facts([...settings(details, paint), ...traffic(details), ...rotation(details)], paint);
+function describe(details: KeyDetails, { color, places }: Pick<Output, 'color' | 'places'>): string {
+  const paint = painter(color);
+  return facts([...settings(details, paint), ...traffic(details), ...rotation(details)], paint, places);
 }
 
 function settings({ key, account, now }: KeyDetails, paint: Paint): Lines {

@@ -73,6 +73,8 @@ export interface OutboxDepth {
   readonly givenUp: number;
   /** When the oldest that waits was noticed. */
   readonly oldestAt: Instant | null;
+  /** What came of the last attempt at any that waits; null where none was tried. */
+  readonly lastResult: string | null;
 }
 
 export interface AlertRows {

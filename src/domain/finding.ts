@@ -4,7 +4,7 @@ import { formatDay, type UtcDay } from './utc-day.ts';
 export const CHECKS = [
   ...['store', 'files', 'permissions', 'filesystem', 'journal_mode', 'durability', 'wal_size', 'sqlite_version', 'schema'],
   ...['integrity', 'foreign_keys', 'audit', 'journal', 'books', 'debits', 'usage', 'adjustments', 'grants'],
-  ...['closed_days', 'caps', 'request_ids', 'clock', 'reset', 'program'],
+  ...['closed_days', 'caps', 'request_ids', 'clock', 'reset', 'alerts', 'program'],
 ] as const;
 
 /** The name of a check. */

@@ -43,6 +43,12 @@ export class Housekeeping {
     });
   }
 
+  /** Signs in before anybody is told that the server listens. Where the store cannot be written just now, the first round does it. */
+  async begin(): Promise<void> {
+    await this.#sign().catch(() => undefined);
+    this.start();
+  }
+
   start(): void {
     if (this.#stopped) return;
     this.#cancel = this.#deps.after(INTERVAL_MS, () => {

@@ -49,7 +49,7 @@ export async function startServer(given: ServeOptions, deps: ServerDeps): Promis
     },
   });
   const alerting = deps.alerts === undefined ? null : new Alerting({ ...deps.alerts, log, after: deps.after ?? afterTimeout });
-  housekeeping.start();
+  await housekeeping.begin();
   alerting?.start();
   log.info({ address, version: deps.version, store: store.location }, 'listening');
   let stopped: Promise<void> | null = null;

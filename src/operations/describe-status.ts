@@ -19,6 +19,7 @@ import {
 import { currentPace, type Pace } from './current-pace.ts';
 import { describeKeys, type KeyView } from './describe-keys.ts';
 import { forecastCredits, forecastJson } from './forecast-credits.ts';
+import { describeOutbox, outboxJson, type OutboxView } from './describe-outbox.ts';
 import { describeServers, serverJson, type ServerView } from './server-signs.ts';
 import { totalOf, type UsageTotal } from './usage-rows.ts';
 
@@ -60,15 +61,17 @@ export interface StatusView {
   readonly lastReset: { readonly at: Instant; readonly day: UtcDay } | null;
   readonly pace: Pace;
   readonly servers: readonly ServerView[];
+  /** How the messages to the webhook are doing; null without one. */
+  readonly alerts: OutboxView | null;
 }
 
 export const STATUS_FIELDS = [
   ...['store', 'day', 'today', 'accounts', 'busiest', 'keys', 'expiring', 'lastReset', 'resetsAt', 'resetsInSeconds'],
-  ...['at', 'hours', 'tightest', 'pace', 'servers'],
+  ...['at', 'hours', 'tightest', 'pace', 'servers', 'alerts'],
 ] as const;
 
 export function statusJson(view: StatusView): Record<string, unknown> {
-  const { store, now, today, hours, accounts, busiest, tightest, keys, expiring, lastReset, pace, servers } = view;
+  const { store, now, today, hours, accounts, busiest, tightest, keys, expiring, lastReset, pace, servers, alerts } = view;
   return {
     ...{ store, day: formatDay(dayOf(now)), today, accounts, busiest: busiest.map(busyJson), keys },
     expiring: {
@@ -86,6 +89,7 @@ export function statusJson(view: StatusView): Record<string, unknown> {
     tightest: tightest.map(busyJson),
     pace,
     servers: servers.map(serverJson),
+    alerts: alerts === null ? null : outboxJson(alerts),
   };
 }
 
@@ -116,6 +120,7 @@ export function describeStatus(store: Store): Promise<StatusView> {
       lastReset: await tx.config.lastReset(),
       pace: await currentPace(tx, now),
       servers: await describeServers(tx, now),
+      alerts: await describeOutbox(tx, now),
     };
   });
 }

@@ -4,6 +4,7 @@ import type { Inspection } from '../domain/inspection.ts';
 import type { Store } from '../domain/store.ts';
 import { formatInstant, type Instant } from '../domain/utc-day.ts';
 import { checkClock, checkReset, checkSteps } from './check-clock.ts';
+import { checkAlerts } from './describe-outbox.ts';
 import { proveBooks, type Looked } from './prove-books.ts';
 import { sampleBooks } from './sample-books.ts';
 import type { Progress } from './steps.ts';
@@ -65,6 +66,7 @@ async function lookAtBooks(store: Store, quick: boolean, tell: DoctorOptions['te
     const around = await store.read(async (tx, now) => [
       ...(await checkClock(tx, now, quick ? [] : await tx.proof.days())),
       await checkReset(tx, now),
+      await checkAlerts(tx, now),
     ]);
     if (quick) return [{ findings: await sampleBooks(store), looked: null }, ...around];
     const { findings, looked, steppedBack } = await proveBooks(store, tell);

@@ -1,47 +1,84 @@
-import { stripVTControlCharacters } from 'node:util';
+import { charactersOf, widthOf, widthOfCharacter } from './width.ts';
+
+export { widthOf } from './width.ts';
 
 /** Between two columns. */
 export const GAP = 2;
 /** A text is not cut shorter than this; rather, the last columns are left out. */
 const LEAST_WIDTH = 16;
-
-const INVISIBLE = /[\p{M}\p{Cf}]/u;
-/** Characters that take two places on a terminal: emoji, and the scripts of East Asia. */
-const WIDE =
-  /\p{Emoji_Presentation}|[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]/u;
-
-/** How many places a text takes on a terminal, its colours aside. */
-export function widthOf(text: string): number {
-  let width = 0;
-  for (const character of stripVTControlCharacters(text)) {
-    if (!INVISIBLE.test(character)) width += WIDE.test(character) ? 2 : 1;
-  }
-  return width;
-}
+const ESCAPE = '\u001b';
 
 /** The text in exactly so many places: filled up with spaces, or cut, with an ellipsis in its last place. Plain text only. */
 export function fitText(text: string, places: number, align: 'left' | 'right' = 'left'): string {
   if (places < 1) return '';
   const missing = places - widthOf(text);
   if (missing >= 0) return align === 'left' ? text + ' '.repeat(missing) : ' '.repeat(missing) + text;
-  let kept = '';
-  for (const character of text) {
-    if (widthOf(kept + character) > places - 1) break;
+  // A character of two places may leave the last but one empty.
+  return fitText(`${beginningOf(text, places - 1)}…`, places);
+}
+
+/** As much of a plain text as so many places hold. */
+function beginningOf(text: string, places: number): string {
+  let [kept, width] = ['', 0];
+  for (const character of charactersOf(text)) {
+    width += widthOfCharacter(character);
+    if (width > places) break;
     kept += character;
   }
-  // A character of two places may leave the last but one empty.
-  return fitText(`${kept}…`, places);
+  return kept;
+}
+
+/** What colours begin and end with: every other piece of a text that is split by it is one of these. */
+const COLOURS = new RegExp(String.raw`(${ESCAPE}\[[\d;]*m)`);
+
+/** A painted text that is cut where it takes more places; the colours of what is left stay. */
+export function cutPainted(text: string, places: number): string {
+  if (widthOf(text) <= places) return text;
+  let left = places - 1;
+  let [kept, over] = ['', false];
+  for (const [place, piece] of text.split(COLOURS).entries()) {
+    if (place % 2 === 1) kept += piece;
+    else if (!over) {
+      const some = beginningOf(piece, left);
+      over = some !== piece;
+      left -= widthOf(some);
+      kept += over ? `${some}…` : some;
+    }
+  }
+  return kept;
 }
 
 /** Breaks a text between words, so that no line takes more places; a word that does by itself stands alone. */
 export function wrapWords(text: string, places: number): string {
-  const lines: string[] = [];
+  const lines: string[][] = [];
+  // Before the first line there is none that has room.
+  let width = Infinity;
   for (const word of text.split(' ')) {
-    const longer = `${lines.at(-1) ?? ''} ${word}`;
-    if (lines.length > 0 && widthOf(longer) <= places) lines[lines.length - 1] = longer;
-    else lines.push(word);
+    const more = widthOf(word);
+    width += 1 + more;
+    if (width <= places) lines.at(-1)?.push(word);
+    else {
+      lines.push([word]);
+      width = more;
+    }
   }
-  return lines.join('\n');
+  return lines.map((words) => words.join(' ')).join('\n');
+}
+
+/** The same of every line of a text; what is indented goes on indented. */
+export function wrapLines(text: string, places: number): string {
+  const wrapped = text.split('\n').map((line) => {
+    const indent = /^ */.exec(line)?.[0] ?? '';
+    return widthOf(line) <= places ? line : wrapBehind(indent, line.slice(indent.length), places);
+  });
+  return wrapped.join('\n');
+}
+
+/** A text behind its label, whose further lines stand under its first. Either may be painted; `places` is for both. */
+export function wrapBehind(label: string, text: string, places: number): string {
+  const indent = widthOf(label);
+  const room = Math.max(LEAST_WIDTH, places - indent);
+  return label + (widthOf(text) <= room ? text : wrapWords(text, room).replaceAll('\n', `\n${' '.repeat(indent)}`));
 }
 
 export interface ColumnWidth {

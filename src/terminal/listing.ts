@@ -1,6 +1,5 @@
 import { setImmediate } from 'node:timers/promises';
 import type { ChalkInstance } from 'chalk';
-import { fitColumns, GAP, widthOf } from './fit.ts';
 import type { Output, Shown } from './output.ts';
 
 /** How many rows a table shows on a terminal; a pipe gets them all. */
@@ -41,8 +40,11 @@ export async function showListing<Row>(out: Output, listing: Listing<Row>): Prom
   await writePieces(out, out.json ? jsonPieces(out, listing) : tabbedLines(listing));
 }
 
+/** What would begin another line or cell. */
+const BREAKS = /[\t\r\n]/g;
+
 async function* tabbedLines<Row>({ rows, columns }: Listing<Row>): AsyncGenerator<string> {
-  for await (const row of rows) yield `${columns.map((column) => column.script(row).replaceAll(/[\t\r\n]/g, ' ')).join('\t')}\n`;
+  for await (const row of rows) yield `${columns.map((column) => column.script(row).replaceAll(BREAKS, ' ')).join('\t')}\n`;
 }
 
 async function* jsonPieces<Row>(out: Output, { rows, json }: Listing<Row>): AsyncGenerator<string> {
@@ -74,14 +76,14 @@ async function writePieces(out: Output, pieces: AsyncIterable<string>): Promise<
 }
 
 async function showTable<Row>(out: Output, listing: Listing<Row>): Promise<void> {
-  const [{ default: Table }, { painter }] = await Promise.all([import('cli-table3'), import('./painter.ts')]);
+  const [{ drawTable }, { painter }] = await Promise.all([import('./table.ts'), import('./painter.ts')]);
   const paint = painter(out.color);
   const shown: string[][] = [];
   let more = false;
   for await (const row of listing.rows) {
     more = shown.length === TABLE_ROWS;
     if (more) break;
-    shown.push(listing.columns.map((column) => column.person(row, paint)));
+    shown.push(listing.columns.map((column) => column.person(row, paint).replaceAll(BREAKS, ' ')));
   }
   if (shown.length === 0) {
     out.note(listing.empty);
@@ -89,52 +91,13 @@ async function showTable<Row>(out: Output, listing: Listing<Row>): Promise<void>
   }
   const filled = listing.columns.map(({ whenFilled }, place) => whenFilled !== true || shown.some((row) => row[place] !== ''));
   const wanted = <Item>(items: readonly Item[]): Item[] => items.filter((_, place) => filled[place] === true);
-  const all = wanted(listing.columns);
-  const rows = shown.map(wanted);
-  const widths = fittingWidths(all, rows, out.columns);
-  const fits = <Item>(items: readonly Item[]): Item[] => items.filter((_, place) => widths[place] !== null);
-  const columns = fits(all);
-  const table = new Table({
-    head: columns.map((column) => paint.bold(column.header)),
-    colAligns: columns.map((column) => column.align ?? 'left'),
-    colWidths: widths.filter((width) => width !== null).map((width) => width + GAP),
-    // The head's own colour would ignore NO_COLOR; rules between rows only cost lines.
-    style: { head: [], border: [], 'padding-left': 0, 'padding-right': GAP },
-    chars: Object.fromEntries(BORDERS.map((place) => [place, ''])),
-  });
-  table.push(...rows.map(fits));
-  out.data(
-    table
-      .toString()
-      .split('\n')
-      .map((line) => line.trimEnd())
-      .join('\n'),
-  );
-  const left = all.filter((column) => !columns.includes(column)).map((column) => column.header);
-  if (left.length > 0) out.note(`… and in a wider terminal: ${left.join(', ')}.`);
+  const { lines, leftOut } = drawTable(wanted(listing.columns), shown.map(wanted), { places: out.columns, head: paint.bold });
+  out.data(lines.join('\n'));
+  if (leftOut.length > 0) out.note(`… and in a wider terminal: ${leftOut.map(({ header }) => header).join(', ')}.`);
   if (more) out.note(await howManyMore(listing, shown.length));
-}
-
-/** Widths with which every row is one line of the terminal. Numbers, which stand to the right, are not cut. */
-function fittingWidths<Row>(
-  columns: readonly Column<Row>[],
-  rows: readonly (readonly string[])[],
-  places: number,
-): readonly (number | null)[] {
-  const natural = columns.map(({ header, align, spare = false }, place) => ({
-    width: Math.max(widthOf(header), ...rows.map((row) => widthOf(row[place] ?? ''))),
-    mayBeCut: align !== 'right',
-    spare,
-  }));
-  return fitColumns(natural, places);
 }
 
 async function howManyMore<Row>(listing: Listing<Row>, shown: number): Promise<string> {
   const total = await listing.total?.();
   return `… and ${total === undefined ? '' : `${String(total - shown)} `}more: narrow it with a filter, or pipe it to get all.`;
 }
-
-const BORDERS = [
-  ...['top', 'top-mid', 'top-left', 'top-right', 'bottom', 'bottom-mid', 'bottom-left', 'bottom-right'],
-  ...['left', 'left-mid', 'mid', 'mid-mid', 'right', 'right-mid', 'middle'],
-] as const;

@@ -17,6 +17,8 @@ export interface LiveScreenOptions {
   readonly keyboard: Keyboard;
   /** The person wants to leave. */
   readonly onQuit: () => void;
+  /** The person wants the shell for a while. */
+  readonly onSuspend: () => void;
   /** The window has another size. */
   readonly onResize: () => void;
 }
@@ -26,6 +28,8 @@ export interface LiveScreen {
   readonly columns: number;
   readonly rows: number;
   draw(lines: readonly string[]): void;
+  /** Gives the terminal back while the act lasts, and draws anew after it. */
+  leftDuring(act: () => Promise<void>): Promise<void>;
   close(): void;
 }
 
@@ -39,19 +43,40 @@ const REST_OF_LINE = '\u001b[K';
 const REST_OF_SCREEN = '\u001b[J';
 /** q, Q, Ctrl-C, which raw mode gives as a key, Ctrl-D, and Escape by itself. */
 const QUITS = new Set(['q', 'Q', '\u0003', '\u0004', '\u001b']);
+/** Ctrl-Z, which is a key here as well. */
+const SUSPENDS = '\u001a';
 
-export function openLiveScreen({ terminal, keyboard, onQuit, onResize }: LiveScreenOptions): LiveScreen {
-  const typed = (text: unknown): void => {
-    if (QUITS.has(String(text))) onQuit();
-  };
+export function openLiveScreen({ terminal, keyboard, onQuit, onSuspend, onResize }: LiveScreenOptions): LiveScreen {
   const hasKeys = keyboard.isTTY === true && keyboard.setRawMode !== undefined;
-  terminal.write(OTHER_SCREEN);
-  terminal.on?.('resize', onResize);
-  if (hasKeys) {
+  let [isOpen, isOver] = [false, false];
+  const typed = (given: unknown): void => {
+    const text = String(given);
+    // What begins with Escape and goes on is an arrow or another key without a letter; else somebody typed quickly.
+    const keys = text.length > 1 && text.startsWith('\u001b') ? [] : [...text];
+    if (keys.some((key) => QUITS.has(key))) onQuit();
+    else if (keys.includes(SUSPENDS)) onSuspend();
+  };
+  const open = (): void => {
+    isOpen = true;
+    terminal.write(OTHER_SCREEN);
+    terminal.on?.('resize', onResize);
+    if (!hasKeys) return;
     keyboard.setRawMode?.(true);
     keyboard.on('data', typed);
     keyboard.resume();
-  }
+  };
+  const leave = (): void => {
+    if (!isOpen) return;
+    isOpen = false;
+    terminal.off?.('resize', onResize);
+    if (hasKeys) {
+      keyboard.off('data', typed);
+      keyboard.setRawMode?.(false);
+      keyboard.pause();
+    }
+    terminal.write(FIRST_SCREEN);
+  };
+  open();
   return {
     get columns() {
       return terminal.columns || 80;
@@ -60,17 +85,20 @@ export function openLiveScreen({ terminal, keyboard, onQuit, onResize }: LiveScr
       return terminal.rows || 24;
     },
     draw(lines) {
+      if (!isOpen) return;
       const shown = fitted(lines, this.columns, this.rows);
       terminal.write(`${HOLD}${HOME}${shown.map((line) => line + REST_OF_LINE).join('\r\n')}${REST_OF_SCREEN}${SHOW}`);
     },
+    async leftDuring(act) {
+      leave();
+      await act();
+      if (isOver || isOpen) return;
+      open();
+      onResize();
+    },
     close() {
-      terminal.off?.('resize', onResize);
-      if (hasKeys) {
-        keyboard.off('data', typed);
-        keyboard.setRawMode?.(false);
-        keyboard.pause();
-      }
-      terminal.write(FIRST_SCREEN);
+      isOver = true;
+      leave();
     },
   };
 }

@@ -1,4 +1,5 @@
 import { usageError } from '../domain/error.ts';
+import { wrapLines } from './fit.ts';
 
 /** Where a program writes; its size only on a terminal. */
 export interface Sink {
@@ -73,6 +74,11 @@ export class Output {
     return columns === 0 ? 80 : columns;
   }
 
+  /** How wide a line of text may be before it goes on in the next; without end where nobody looks at a terminal. */
+  get places(): number {
+    return this.isTerminal ? this.columns : Infinity;
+  }
+
   /** Data: one or more whole lines, without the last newline. */
   data(text: string): void {
     this.#options.stdout.write(`${text}\n`);
@@ -85,7 +91,7 @@ export class Output {
 
   /** Talk, left out with `--quiet`. */
   note(text: string): void {
-    if (!this.#options.quiet) this.#options.stderr.write(`${text}\n`);
+    if (!this.#options.quiet) this.warn(text);
   }
 
   /** Talk of the moment on a terminal: a line that the next one takes the place of; an empty one clears it. */
@@ -95,7 +101,7 @@ export class Output {
 
   /** A warning, which `--quiet` does not silence. */
   warn(text: string): void {
-    this.#options.stderr.write(`${text}\n`);
+    this.#options.stderr.write(`${wrappedFor(this.#options.stderr, text)}\n`);
   }
 
   /** Checks `--fields` against what there is; throws `usage` with the list. */
@@ -117,10 +123,15 @@ export class Output {
   /** One object: JSON with `--json`, else what `human` writes. */
   show(shown: Shown, human: () => string, known: readonly string[] = Object.keys(shown)): void {
     if (!this.json) {
-      this.data(human());
+      this.data(wrapLines(human(), this.places));
       return;
     }
     this.checkFields(known);
     this.data(this.jsonText(this.select(shown)));
   }
+}
+
+/** Talk as it is written there: on a terminal its lines end between words. */
+export function wrappedFor({ isTTY, columns = 0 }: Sink, text: string): string {
+  return isTTY === true && columns > 0 ? wrapLines(text, columns) : text;
 }

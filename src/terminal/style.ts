@@ -1,4 +1,5 @@
 import type { ChalkInstance } from 'chalk';
+import { wrapBehind } from './fit.ts';
 
 /** What paints text. */
 export type Paint = ChalkInstance;
@@ -11,10 +12,10 @@ export function grouped(value: number): string {
   return String(value).replaceAll(/\B(?<!\.\d*)(?=(?:\d{3})+(?!\d))/g, ',');
 }
 
-/** `Label:   value` lines with their values under each other. */
-export function facts(lines: readonly (readonly [string, string])[], paint: Paint): string {
+/** `Label:   value` lines with their values under each other, also where one needs several lines of so many places. */
+export function facts(lines: readonly (readonly [string, string])[], paint: Paint, places: number): string {
   const width = Math.max(...lines.map(([label]) => label.length)) + 2;
-  return lines.map(([label, value]) => `${paint.dim(`${label}:`.padEnd(width))}${value}`).join('\n');
+  return lines.map(([label, value]) => wrapBehind(paint.dim(`${label}:`.padEnd(width)), value, places)).join('\n');
 }
 
 /** A length of time in its one or two largest units: `3 h 20 min`, `45 s`. */

@@ -78,7 +78,7 @@ function newCall(
         interpreter: process.execPath,
         manual: () => page('docs/cli.md'),
       },
-      ...{ identity: () => ACTOR, stopRequested: () => stop ?? new Promise<never>(() => undefined) },
+      ...{ identity: () => ACTOR, suspend: () => Promise.resolve(), stopRequested: () => stop ?? new Promise<never>(() => undefined) },
       serviceVariables: () => NO_SERVICE_VARIABLES,
     },
     storeLocation: () => Promise.resolve(path),

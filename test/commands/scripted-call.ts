@@ -102,7 +102,7 @@ export async function atTerminal(
         interpreter: process.execPath,
         manual: () => page('docs/cli.md'),
       },
-      ...{ identity: () => ACTOR, stopRequested: () => new Promise<never>(() => undefined) },
+      ...{ identity: () => ACTOR, suspend: () => Promise.resolve(), stopRequested: () => new Promise<never>(() => undefined) },
       serviceVariables: () => NO_SERVICE_VARIABLES,
     },
     storeLocation: async () => path,

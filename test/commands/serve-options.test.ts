@@ -38,7 +38,7 @@ describe('what serve is told', () => {
           interpreter: 'node',
           manual: () => '',
         },
-        ...{ identity: () => ACTOR, stopRequested: refuse, serviceVariables: () => NO_SERVICE_VARIABLES },
+        ...{ identity: () => ACTOR, stopRequested: refuse, suspend: refuse, serviceVariables: () => NO_SERVICE_VARIABLES },
       },
       ...{
         storeLocation: refuse,

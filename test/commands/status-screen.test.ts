@@ -39,6 +39,7 @@ async function viewOf(changed: Partial<StatusView> = {}): Promise<StatusView> {
     keys: { active: 99_997, disabled: 3, expired: 0, deleted: 0 },
     expiring: { count: 12, keys },
     servers: [server('one', NOON - 3 * MS_PER_HOUR, NOON - 5_000)],
+    alerts: null,
     pace: {
       ...{ seconds: 10, requestsPerSecond: 12.5, creditsPerSecond: 1_250 },
       keys: [
@@ -109,6 +110,18 @@ describe('the screen of keyctl status', () => {
     expect(await line([])).toBe('Server:  none runs');
     expect(await line([gone, one, two])).toBe('Server:  http://two:8080 (pid 4711 on two), for 1 min, and 1 more');
     expect(await line([gone])).toBe('Server:  none runs; http://gone:8080 (pid 4711 on gone) was last heard of 3 min ago');
+  });
+
+  test('tells how the messages to the webhook are doing, where there is one', async () => {
+    const well = { on: true, waiting: 0, givenUp: 0, oldestAt: null, lastResult: null, failing: false };
+    const line = async (alerts: StatusView['alerts']) => (await shown(120, { alerts })).find((text) => text.startsWith('Alerts'));
+    expect(await line(null)).toBeUndefined();
+    expect(await line(well)).toBe('Alerts:  all delivered');
+    expect(await line({ ...well, on: false })).toBe('Alerts:  switched off');
+    expect(await line({ ...well, waiting: 1_200, oldestAt: NOON - 5 * MS_PER_HOUR, lastResult: 'connection refused', failing: true })).toBe(
+      'Alerts:  1,200 waiting, the oldest for 5 h; last answer: connection refused',
+    );
+    expect(await line({ ...well, givenUp: 3, failing: true })).toBe('Alerts:  3 given up (keyctl alert retry)');
   });
 
   test('draws nothing but ASCII where there is no more', async () => {

@@ -1,5 +1,6 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
@@ -9,6 +10,7 @@ import { ROOT } from '../markdown.ts';
 import { jsonListOf } from '../system/http-client.ts';
 import { Installation } from '../system/installation.ts';
 import { eventually, freePort, start, type Running } from '../system/running.ts';
+import { EXPIRED, GOOD, OF_ANOTHER_NAME, PRIVATE_KEY } from './certificates.ts';
 
 // The real serve, and the receiver of the recipes as a process of its own.
 
@@ -197,4 +199,50 @@ describe('alerts, from the debit to the receiver', () => {
     const shown = JSON.parse(await home.run(['alert', 'test', '--json'], 1)) as Record<string, unknown>;
     expect(shown).toMatchObject({ delivered: false, status: null, result: 'connection refused', url: `http://127.0.0.1:${String(port)}/` });
   });
+
+  test(
+    'a receiver whose certificate is not to be trusted is told nothing: the messages stay, with the reason in words',
+    async () => {
+      const authorities = join(home.folder, 'authorities.pem');
+      writeFileSync(authorities, [GOOD, OF_ANOTHER_NAME, EXPIRED].join(''));
+      await home.customer('acme', { credits: 1_000 });
+      await home.run(['charge', '--account', 'acme', '--requests', '8']);
+      const got: string[] = [];
+      let days = 0;
+      const receiver = createTlsServer({ key: PRIVATE_KEY, cert: GOOD }, (request, response) => {
+        request.resume();
+        got.push(String(request.headers['webhook-id']));
+        response.writeHead(204).end();
+      });
+      await new Promise<void>((resolve) => receiver.listen(0, '127.0.0.1', resolve));
+      const address = receiver.address() as AddressInfo;
+      await home.run([
+        'alert',
+        'set',
+        `https://localhost:${String(address.port)}/`,
+        '--thresholds',
+        '75',
+        '--out',
+        join(home.folder, 'secret'),
+      ]);
+      const tell = async (cert: string, trusted: boolean): Promise<readonly unknown[]> => {
+        receiver.setSecureContext({ key: PRIVATE_KEY, cert });
+        // What waits is sent at once when the webhook is changed, and by whoever resets.
+        days += 1;
+        await home.run(['alert', 'set', '--expiring', `${String(days)}d`]);
+        home.env = trusted ? { NODE_EXTRA_CA_CERTS: authorities } : {};
+        await home.run(['reset']);
+        return (await alerts()).map(({ status, lastResult }) => [status, lastResult]);
+      };
+      expect(await tell(GOOD, false)).toEqual([['waiting', expect.stringMatching(/^its certificate is not trusted \(.*SELF_SIGNED/)]]);
+      expect(await tell(OF_ANOTHER_NAME, true)).toEqual([['waiting', 'its certificate is for another name']]);
+      expect(await tell(EXPIRED, true)).toEqual([['waiting', 'its certificate has expired']]);
+      expect(got).toEqual([]);
+      expect(await tell(GOOD, true)).toEqual([['delivered', 'HTTP 204']]);
+      expect(got).toHaveLength(1);
+      receiver.closeAllConnections();
+      await new Promise((resolve) => receiver.close(resolve));
+    },
+    LONG_MS,
+  );
 });

@@ -24,6 +24,7 @@ describe('the day at a glance', () => {
       tightest: [],
       pace: { seconds: 10, requestsPerSecond: 0, creditsPerSecond: 0, keys: [] },
       servers: [],
+      alerts: null,
     });
   });
 

@@ -199,13 +199,13 @@ describe.each(STORE_KINDS)('alerts on $name', (kind) => {
     expect([await pages(null), await pages(null, newest?.number, 1)]).toEqual([['c', 'b', 'a'], ['b']]);
     const depth = (most: number) => store.read((tx) => tx.alerts.depth(most));
     expect([await depth(10), await depth(1)]).toEqual([
-      { waiting: 1, givenUp: 2, oldestAt: NOW },
-      { waiting: 1, givenUp: 1, oldestAt: NOW },
+      { waiting: 1, givenUp: 2, oldestAt: NOW, lastResult: null },
+      { waiting: 1, givenUp: 1, oldestAt: NOW, lastResult: null },
     ]);
     expect(await store.write((tx) => tx.alerts.retry('a', NOW + 5))).toBe(1);
     expect(await store.write((tx) => tx.alerts.retry('c', NOW + 5))).toBe(0);
     expect(await store.write((tx) => tx.alerts.retry(null, NOW + 5))).toBe(1);
-    expect(await depth(10)).toEqual({ waiting: 3, givenUp: 0, oldestAt: NOW });
+    expect(await depth(10)).toEqual({ waiting: 3, givenUp: 0, oldestAt: NOW, lastResult: 'no b' });
     const claimed = await store.write((tx) => tx.alerts.claim(NOW + 5, NOW + 6_000, 10));
     expect(claimed.map(({ attempts }) => attempts)).toEqual([1, 1, 1]);
     expect(await store.write((tx) => tx.alerts.hurry(NOW + 6))).toBe(3);

@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { BINARY } from '../harness.ts';
 import { programPath } from './programs.ts';
@@ -10,8 +11,21 @@ export interface Screen {
   shows(text: string | RegExp): Promise<string>;
   /** Types: names of keys such as `Enter`, `Up` and `C-c`, and other texts as they stand. */
   types(...keys: readonly string[]): void;
+  /** What is on the screen now, without what has scrolled out of it. */
+  sees(): string;
+  /** Gives the window another size. */
+  resizes(columns: number, rows: number): void;
+  /** Sends the program a signal, such as `TERM`. */
+  signals(signal: NodeJS.Signals): void;
+  state(): ScreenState;
   /** Waits for the end of the program; `lines` is what is on the screen then. */
   ended(): Promise<Ended>;
+}
+
+export interface ScreenState {
+  /** Whether a program has the whole screen, and what was there before waits behind it. */
+  readonly otherScreen: boolean;
+  readonly cursor: boolean;
 }
 
 export interface Ended {
@@ -73,6 +87,15 @@ export class Terminals {
     const variables = Object.entries(env).map(([key, value]) => `${key}=${value}`);
     const size = ['-x', String(columns), '-y', '40', '-c', folder];
     this.#tmux('new-session', '-d', '-s', name, ...size, 'sh', '-c', SHELL, 'sh', 'env', ...variables, ...command);
+    return this.#screen(name);
+  }
+
+  /** An interactive bash, with job control, in which a test types what a person would. */
+  shell({ columns, env }: ProgramOptions): Screen {
+    return this.start(['bash', '--norc', '--noprofile', '-i'], { columns, env: { ...env, PS1: '$ ' } });
+  }
+
+  #screen(name: string): Screen {
     const screen = (): string => this.#tmux('capture-pane', '-p', '-S', '-', '-t', name);
     return {
       shows: (text) =>
@@ -83,6 +106,18 @@ export class Terminals {
         }),
       types: (...keys) => {
         this.#tmux('send-keys', '-t', name, ...keys);
+      },
+      sees: () => this.#tmux('capture-pane', '-p', '-t', name),
+      resizes: (columns, rows) => {
+        this.#tmux('resize-window', '-t', name, '-x', String(columns), '-y', String(rows));
+      },
+      signals: (signal) => {
+        const shell = this.#tmux('display-message', '-p', '-t', name, '#{pane_pid}').trim();
+        process.kill(Number(readFileSync(`/proc/${shell}/task/${shell}/children`, 'utf8').trim()), signal);
+      },
+      state: () => {
+        const flags = this.#tmux('display-message', '-p', '-t', name, '#{alternate_on}#{cursor_flag}').trim();
+        return { otherScreen: flags.startsWith('1'), cursor: flags.endsWith('1') };
       },
       ended: () =>
         eventually(() => {

@@ -1,8 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
 import { Chalk } from 'chalk';
-import { fitColumns, widthOf, type ColumnWidth } from '../../src/terminal/fit.ts';
+import { cutPainted, fitColumns, fitText, widthOf, wrapBehind, wrapLines, type ColumnWidth } from '../../src/terminal/fit.ts';
 import { showListing } from '../../src/terminal/listing.ts';
-import { Output } from '../../src/terminal/output.ts';
+import { Output, wrappedFor } from '../../src/terminal/output.ts';
 
 const texts = (...widths: readonly number[]): readonly ColumnWidth[] => widths.map((width) => ({ width, mayBeCut: true }));
 const numbers = (...widths: readonly number[]): readonly ColumnWidth[] => widths.map((width) => ({ width, mayBeCut: false }));
@@ -16,10 +16,65 @@ describe('the width of a text', () => {
     ['鍵の名前', 8],
     ['키', 2],
     ['🔑 key', 6],
+    ['𠮷野家', 6],
+    ['👩‍👩‍👧‍👦', 2],
+    ['🇩🇪 🇯🇵', 5],
+    ['👍🏽', 2],
+    ['❤️', 2],
+    ['1️⃣', 2],
+    ['🫠', 2],
+    ['กำลังใจ', 6],
+    ['שָׁלוֹם', 4],
+    ['Z̴̡̛̩a̷̢l̶̨g̵o', 5],
+    ['\u1112\u1161\u11ab', 2],
+    ['zero\u200bwidth\ufeff', 9],
+    ['│ ▇▁ ┤ …', 8],
     ['kc_prod_ab…cd', 13],
     [new Chalk({ level: 1 }).green('active'), 6],
   ])('%j takes %i places', (text, width) => {
     expect(widthOf(text)).toBe(width);
+  });
+});
+
+describe('a text in so many places', () => {
+  test.each([
+    ['a family: 👩‍👩‍👧‍👦 and more', 13, 'a family: 👩‍👩‍👧‍👦…'],
+    ['a family: 👩‍👩‍👧‍👦 and more', 12, 'a family: … '],
+    ['nai\u0308ve', 4, 'nai\u0308…'],
+    ['鍵の名前', 5, '鍵の…'],
+    ['鍵の名前', 4, '鍵… '],
+  ])('%j in %i is %j: no character is cut in two', (text, places, fitted) => {
+    expect(fitText(text, places)).toBe(fitted);
+  });
+
+  test('keeps its colours where it is cut', () => {
+    const paint = new Chalk({ level: 1 });
+    expect(cutPainted(`${paint.red('denied')} by ${paint.bold('somebody')}`, 9)).toBe(
+      `${paint.red('denied')} b…${paint.bold('')}\u001b[1m\u001b[22m`,
+    );
+    expect(cutPainted(paint.red('denied'), 6)).toBe(paint.red('denied'));
+    expect(cutPainted(paint.red('denied'), 3)).toBe(paint.red('de…'));
+  });
+});
+
+describe('lines', () => {
+  test('end between words, and those that are indented go on so', () => {
+    expect(wrapLines('There is no store.\n  Make one with keyctl create.', 20)).toBe(
+      'There is no store.\n  Make one with\n  keyctl create.',
+    );
+  });
+
+  test('go on under their text where they have a label', () => {
+    expect(wrapBehind('Note:  ', 'for the night shift of the warehouse', 24)).toBe(
+      'Note:  for the night\n       shift of the\n       warehouse',
+    );
+  });
+
+  test('are left alone through a pipe', () => {
+    const long = 'word '.repeat(100);
+    expect(wrapLines(long, Infinity)).toBe(long);
+    expect(wrappedFor({ write: () => true }, long)).toBe(long);
+    expect(wrappedFor({ isTTY: true, columns: 0, write: () => true }, long)).toBe(long);
   });
 });
 

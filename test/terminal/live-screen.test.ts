@@ -21,7 +21,13 @@ function scene(size: { columns: number; rows: number }, isTTY = true) {
     resume: () => done.push('resume'),
     pause: () => done.push('pause'),
   };
-  const screen = openLiveScreen({ terminal, keyboard, onQuit: () => done.push('quit'), onResize: () => done.push('resize') });
+  const screen = openLiveScreen({
+    terminal,
+    keyboard,
+    onQuit: () => done.push('quit'),
+    onSuspend: () => done.push('suspend'),
+    onResize: () => done.push('resize'),
+  });
   const taken = (): string => {
     const text = written;
     written = '';
@@ -65,6 +71,36 @@ describe('a live screen', () => {
     expect(done).not.toContain('quit');
     type(key);
     expect(done.at(-1)).toBe('quit');
+  });
+
+  test('is left by a q among other keys that were typed quickly', () => {
+    const { done, type } = scene({ columns: 80, rows: 24 });
+    type('jjq');
+    expect(done.at(-1)).toBe('quit');
+  });
+
+  test('gives the terminal back while something lasts, draws nothing then, and all of it anew after it', async () => {
+    const { screen, done, taken, type } = scene({ columns: 80, rows: 24 });
+    taken();
+    type('\u001a');
+    expect(done.at(-1)).toBe('suspend');
+    await screen.leftDuring(() => {
+      expect(taken()).toBe('\u001b[?25h\u001b[?1049l');
+      screen.draw(['nobody sees this']);
+      return Promise.resolve();
+    });
+    expect(taken()).toBe('\u001b[?1049h\u001b[?25l');
+    expect(done.slice(-5)).toEqual(['raw false', 'pause', 'raw true', 'resume', 'resize']);
+  });
+
+  test('stays closed when it was closed meanwhile', async () => {
+    const { screen, taken } = scene({ columns: 80, rows: 24 });
+    taken();
+    await screen.leftDuring(() => {
+      screen.close();
+      return Promise.resolve();
+    });
+    expect(taken()).toBe('\u001b[?25h\u001b[?1049l');
   });
 
   test('knows the size of its window, also when that changes', () => {

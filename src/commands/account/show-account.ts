@@ -3,7 +3,7 @@ import { formatDay, formatInstant, nextReset, startOfDay, type Instant } from '.
 import { ACCOUNT_FIELDS, accountJson, type AccountView } from '../../operations/describe-accounts.ts';
 import type { Output } from '../../terminal/output.ts';
 import { painter } from '../../terminal/painter.ts';
-import { facts, grouped, relative, statusColor, type Paint } from '../../terminal/style.ts';
+import { facts, grouped, relative, statusColor } from '../../terminal/style.ts';
 
 /** What a command did to an account: the account in JSON, a sentence otherwise. */
 export function showAccount(out: Output, account: AccountView, sentence: string): void {
@@ -12,10 +12,11 @@ export function showAccount(out: Output, account: AccountView, sentence: string)
 
 /** Everything about one account. */
 export function showAccountFacts(out: Output, account: AccountView, now: Instant): void {
-  showAccount(out, account, out.json ? '' : describe(account, now, painter(out.color)));
+  showAccount(out, account, out.json ? '' : describe(account, now, out));
 }
 
-function describe(account: AccountView, now: Instant, paint: Paint): string {
+function describe(account: AccountView, now: Instant, { color, places }: Pick<Output, 'color' | 'places'>): string {
+  const paint = painter(color);
   const { credits, pendingTier: pending } = account;
   const adjusted = credits.adjusted === 0 ? '' : ` (${credits.adjusted > 0 ? '+' : ''}${grouped(credits.adjusted)} by operators)`;
   const lines: (readonly [string, string])[] = [
@@ -33,5 +34,5 @@ function describe(account: AccountView, now: Instant, paint: Paint): string {
     ['Come back', `${formatInstant(nextReset(now))} (${relative(nextReset(now), now)})`],
     ['Created', `${formatInstant(account.createdAt)} (${relative(account.createdAt, now)})`],
   ];
-  return facts(lines, paint);
+  return facts(lines, paint, places);
 }

@@ -22,12 +22,14 @@ export interface Asking {
   /** Says something between two questions. */
   readonly tell: (text: string) => void;
   readonly paint: Paint;
+  /** How wide a line may be. */
+  readonly places: number;
   /** Where the store is going to be. */
   readonly location: string;
 }
 
 /** Asks a person for everything, shows it, and asks once more; nothing is written until all of it is answered. */
-export async function askBeginning({ prompts, tell, paint, location }: Asking): Promise<Beginning> {
+export async function askBeginning({ prompts, tell, paint, places, location }: Asking): Promise<Beginning> {
   tell(`This begins a store at ${location}.\nNothing is written before your last answer; Ctrl-C leaves no trace.\n`);
   const prefix = await prompts.ask('Prefix of your keys, as in kc_prod_…', checkKeyPrefix, DEFAULT_KEY_PREFIX);
   const environments = await askEnvironments(prompts);
@@ -37,7 +39,7 @@ export async function askBeginning({ prompts, tell, paint, location }: Asking): 
   const name = await prompts.ask('Name of its first key', checkKeyName, 'prod');
   const environment = await prompts.choose('Environment of that key', environmentChoices(environments), DEFAULT_ENVIRONMENT);
   const beginning = { prefix, environments, tiers, account, tier, key: { name, environment } };
-  tell(`\n${summary(beginning, location, paint)}\n`);
+  tell(`\n${summary(beginning, location, paint, places)}\n`);
   if (!(await prompts.confirm('Make it so?'))) throw cancelled();
   return beginning;
 }
@@ -83,7 +85,7 @@ function environmentChoices(added: readonly Environment[]): readonly { label: st
   return [...BUILT_IN_ENVIRONMENTS, ...added].map(({ name, code }) => ({ label: `${name} (${code})`, value: name }));
 }
 
-function summary({ prefix, environments, tiers, account, tier, key }: Beginning, location: string, paint: Paint): string {
+function summary({ prefix, environments, tiers, account, tier, key }: Beginning, location: string, paint: Paint, places: number): string {
   return facts(
     [
       ['Store', location],
@@ -94,5 +96,6 @@ function summary({ prefix, environments, tiers, account, tier, key }: Beginning,
       ['Key', `${account}/${key.name}, ${key.environment}`],
     ],
     paint,
+    places,
   );
 }

@@ -3,7 +3,7 @@ import { EVERY_SERVICE } from '../../operations/apply-limits.ts';
 import { TIER_FIELDS, tierJson, type TierView } from '../../operations/describe-tiers.ts';
 import type { Output } from '../../terminal/output.ts';
 import { painter } from '../../terminal/painter.ts';
-import { facts, grouped, type Paint } from '../../terminal/style.ts';
+import { facts, grouped } from '../../terminal/style.ts';
 
 /** What a command did to a tier: the tier in JSON, a sentence otherwise. */
 export function showTier(out: Output, tier: TierView, sentence: string): void {
@@ -12,10 +12,11 @@ export function showTier(out: Output, tier: TierView, sentence: string): void {
 
 /** Everything about one tier. */
 export function showTierFacts(out: Output, tier: TierView): void {
-  showTier(out, tier, out.json ? '' : describe(tier, painter(out.color)));
+  showTier(out, tier, out.json ? '' : describe(tier, out));
 }
 
-function describe(tier: TierView, paint: Paint): string {
+function describe(tier: TierView, { color, places }: Pick<Output, 'color' | 'places'>): string {
+  const paint = painter(color);
   const waits = waitingText(tier);
   const lines: (readonly [string, string])[] = [
     ['Tier', paint.bold(tier.name)],
@@ -23,7 +24,7 @@ function describe(tier: TierView, paint: Paint): string {
     ['Limits', limitsText(tier)],
     ['Accounts', grouped(tier.accounts)],
   ];
-  return facts(lines, paint);
+  return facts(lines, paint, places);
 }
 
 /** `500000 from 2026-11-23`, or nothing. */

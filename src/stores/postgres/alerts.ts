@@ -104,11 +104,13 @@ export class PostgresAlerts implements AlertWrites {
 
   async depth(most: number): Promise<OutboxDepth> {
     const some = (columns: string, status: AlertStatus): string =>
-      `SELECT ${columns} FROM (SELECT at FROM alerts WHERE status = '${status}' LIMIT ?) counted`;
+      `SELECT ${columns} FROM (SELECT at, number, last_at, last_result FROM alerts WHERE status = '${status}' LIMIT ?) counted`;
+    const last = `${some('last_result AS result', 'waiting')} WHERE last_result IS NOT NULL ORDER BY last_at DESC, number DESC LIMIT 1`;
     return {
       waiting: await this.#sql.number(some('count(*)', 'waiting'), most),
       givenUp: await this.#sql.number(some('count(*)', 'given-up'), most),
       oldestAt: (await this.#sql.get<{ at: Instant | null }>(some('min(at) AS at', 'waiting'), most))?.at ?? null,
+      lastResult: (await this.#sql.get<{ result: string }>(last, most))?.result ?? null,
     };
   }
 

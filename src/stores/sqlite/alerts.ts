@@ -124,9 +124,12 @@ export class SqliteAlerts implements AlertWrites {
     const count = (status: AlertStatus): number =>
       this.#sql.number(`SELECT count(*) AS n FROM (SELECT 1 FROM alerts WHERE status = '${status}' LIMIT ?)`, most);
     const oldest = `SELECT min(at) AS at FROM (SELECT at FROM alerts WHERE status = 'waiting' LIMIT ?)`;
+    const last = `SELECT last_result AS result FROM (SELECT number, last_at, last_result FROM alerts WHERE status = 'waiting' LIMIT ?)
+      WHERE last_result IS NOT NULL ORDER BY last_at DESC, number DESC LIMIT 1`;
     return {
       ...{ waiting: count('waiting'), givenUp: count('given-up') },
       oldestAt: this.#sql.get<{ at: Instant | null }>(oldest, most)?.at ?? null,
+      lastResult: this.#sql.get<{ result: string }>(last, most)?.result ?? null,
     };
   }
 
