@@ -4,7 +4,7 @@ import type { Debit, ReadTransaction } from '../src/domain/store.ts';
 import { dayOf, formatDay, startOfDay } from '../src/domain/utc-day.ts';
 import { checkProgram } from '../src/operations/check-program.ts';
 import { doctor } from '../src/operations/doctor.ts';
-import { inspectStore, openStore } from '../src/stores/open-store.ts';
+import { inspectStore, isUrl, openStore } from '../src/stores/open-store.ts';
 
 export interface ProvedBooks {
   /** What does not hold, one sentence each. None: the file is sound and its books balance. */
@@ -24,8 +24,7 @@ export async function proveBooks(path: string): Promise<ProvedBooks> {
   const { store } = await openStore({ location: path, mode: 'write', clock: Date.now, randomBytes, busyTimeoutMs: 2_000 });
   try {
     const books = await store.read(compare);
-    const isFile = !path.startsWith('postgres:');
-    return { ...books, faults: [...(isFile ? integrity(path) : []), ...books.faults, ...(isFile ? await diagnosed(path) : [])] };
+    return { ...books, faults: [...(isUrl(path) ? [] : integrity(path)), ...books.faults, ...(await diagnosed(path))] };
   } finally {
     await store.close();
   }

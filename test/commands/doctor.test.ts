@@ -1,13 +1,16 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { randomBytes } from 'node:crypto';
 import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { CHECKS } from '../../src/domain/finding.ts';
 import { checkProgram } from '../../src/operations/check-program.ts';
+import { openStore } from '../../src/stores/open-store.ts';
 import { BINARY, keyctl, temporaryFolder, temporaryStore } from '../harness.ts';
 import { page, section, tableOf } from '../markdown.ts';
 import { addAccount, charge } from '../operations/account-fixture.ts';
 import { tamper } from '../operations/doctor-fixture.ts';
 import { runReset } from '../operations/reset-fixture.ts';
+import { temporaryDatabase } from '../postgres/database.ts';
 import { eventually, start } from '../system/running.ts';
 import { piped } from './piped-call.ts';
 import { atTerminal } from './scripted-call.ts';
@@ -98,6 +101,37 @@ describe('keyctl doctor', () => {
     const text = section(page('docs/cli.md'), '### keyctl doctor');
     const rows = tableOf(text.slice(text.indexOf('| check |')));
     expect(rows.map(([id]) => id)).toEqual(CHECKS);
+  });
+});
+
+describe('over PostgreSQL', () => {
+  const text = section(page('docs/cli.md'), '### keyctl doctor');
+  const special = tableOf(text.slice(text.indexOf('| check | over PostgreSQL')));
+  const [, listed = ''] = /there is no file of keyctl's to look at: (.+) are left out/.exec(text) ?? [];
+  const left = [...listed.matchAll(/`(\w+)`/g)].map(([, id]) => id);
+
+  test('docs/cli.md says which checks are left out, what others are, and which settings of the server they look at', async () => {
+    const { url, cleanUp } = await temporaryDatabase();
+    await (await openStore({ location: url, mode: 'create', clock: Date.now, randomBytes, busyTimeoutMs: 2_000 })).store.close();
+    const ids = async (...options: string[]): Promise<readonly string[]> => {
+      const { code, stdout } = await keyctl(['doctor', '--json', ...options], { db: url });
+      const diagnosis = JSON.parse(stdout) as Shown;
+      expect([code, found(diagnosis, 'error')]).toEqual([0, []]);
+      return [...new Set(diagnosis.findings.map(({ id }) => String(id)))];
+    };
+    const [all, quick] = [await ids(), await ids('--quick')];
+    await cleanUp();
+    expect(all).toEqual(CHECKS.filter((id) => !left.includes(id)));
+    // What of it is not proved by an operation is looked at by the store itself.
+    expect(special.map(([id]) => id)).toEqual(CHECKS.slice(0, CHECKS.indexOf('books')).filter((id) => !left.includes(id)));
+    for (const [id = '', meaning, quickly] of special) {
+      expect(meaning).not.toBe('');
+      expect([id, quick.includes(id)]).toEqual([id, quickly === 'yes']);
+    }
+    const source = page('src/stores/postgres/inspect.ts');
+    const settings = [...source.matchAll(/current_setting\('(\w+)'\)/g)].map(([, name]) => name);
+    expect(settings.length).toBeGreaterThan(3);
+    for (const name of settings) expect(special.find(([id]) => id === 'durability')?.[1]).toContain(name);
   });
 });
 
