@@ -7,9 +7,10 @@ import everything from './jest.config.js';
 export default {
   ...everything,
   testMatch: [
-    ...['model/sequences', 'crash/kills', 'crash/postgres-kills', 'crash/failover', 'race/races', 'http/fuzz', 'e2e/secrets'].map(
+    ...['model/sequences', 'model/database-sequences', 'crash/kills', 'crash/postgres-kills', 'crash/failover'].map(
       (name) => `<rootDir>/test/${name}.test.ts`,
     ),
+    ...['race/races', 'race/postgres/races', 'http/fuzz', 'e2e/secrets'].map((name) => `<rootDir>/test/${name}.test.ts`),
     ...['faults', 'serve-faults', 'power-loss', 'clocks-apart', 'midnight-kills'].map((name) => `<rootDir>/test/system/${name}.test.ts`),
   ],
   testPathIgnorePatterns: ['/node_modules/'],

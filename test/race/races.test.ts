@@ -1,12 +1,13 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { isUrl } from '../../src/stores/open-store.ts';
 import { numbers } from '../crash/crash-loop.ts';
-import { Cluster } from '../e2e/cluster.ts';
+import { Cluster, timesHere } from '../e2e/cluster.ts';
 import { proveBooks } from '../proved-books.ts';
 import { chargeByShell, race } from './races.ts';
 
 // Six shells and two servers want more than one account has, all at once.
 
-const ROUNDS = Number(process.env['KEYCTL_TEST_ROUNDS'] ?? 3);
+const ROUNDS = Number(process.env['KEYCTL_TEST_ROUNDS'] ?? timesHere(3));
 const SEED = Number(process.env['KEYCTL_TEST_SEED'] ?? Date.now() % 1e9);
 const PATIENCE = 60_000 + ROUNDS * 20_000;
 
@@ -21,7 +22,8 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  process.stdout.write(`races: ${JSON.stringify({ races: rounds, seed: SEED })}\n`);
+  const where = isUrl(cluster.installation.db) ? ' over PostgreSQL' : '';
+  process.stdout.write(`races${where}: ${JSON.stringify({ races: rounds, seed: SEED })}\n`);
   await cluster.end();
 });
 
