@@ -1,8 +1,9 @@
 import { usageError } from '../domain/error.ts';
-import type { StoreBackup, Watch } from '../domain/store-backup.ts';
+import type { StoreBackup } from '../domain/store-backup.ts';
 import { formatInstant } from '../domain/utc-day.ts';
 import { grouped } from '../terminal/style.ts';
-import { cancelled, text, type Call, type CommandModule } from './call.ts';
+import { text, type CommandModule } from './call.ts';
+import { watched } from './watching.ts';
 
 const BACKUP_FIELDS = ['store', 'backup', 'bytes', 'schema', 'accounts', 'keys', 'debits', 'newestAt'] as const;
 
@@ -34,17 +35,4 @@ function describe({ location, path, bytes, accounts, keys, debits, newestAt }: S
   const counts = `${counted(accounts, 'account')}, ${counted(keys, 'key')} and ${counted(debits, 'debit')}`;
   const until = newestAt === null ? 'Nothing was done in it yet.' : `The last thing done in it is of ${formatInstant(newestAt)}.`;
   return `Backed up ${location} to ${path}: ${counts}, ${grouped(bytes)} bytes, proved.\n${until}`;
-}
-
-/** Runs an act that may take long, with a bar where a person waits. Ctrl-C ends it before it has done anything. */
-export async function watched<Result>({ out, context }: Call, act: (watch: Watch) => Promise<Result>): Promise<Result> {
-  let stopped = false;
-  void context.stopRequested().then(() => {
-    stopped = true;
-  });
-  const bar = out.watched === null ? null : (await import('../terminal/progress-bar.ts')).progressBar(out.watched, context.clock);
-  return act((progress) => {
-    if (stopped) throw cancelled();
-    bar?.show(progress);
-  }).finally(() => bar?.clear());
 }

@@ -1,8 +1,9 @@
-import { closeSync, fsyncSync, openSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, fsyncSync, rmSync, writeSync } from 'node:fs';
 import { KeyctlError } from '../domain/error.ts';
 import { KEY_FIELDS, keyJson, type KeyView } from '../operations/describe-keys.ts';
 import type { Call } from './call.ts';
 import { fullName } from './key-argument.ts';
+import { openNewFile } from './new-file.ts';
 
 /** The fields of what `create` and `rotate` show: a key's, and its secret, which stands nowhere else. */
 export const NEW_KEY_FIELDS = [...KEY_FIELDS, 'apiKey'] as const;
@@ -32,7 +33,7 @@ export async function delivering<Result>(
 
 /** Writes the secret to a file that must not exist yet, readable by its owner alone. Throws `already_exists` or `failed`. */
 function writeSecretFile(path: string, secret: string, undone: string): void {
-  const file = openNew(path, undone);
+  const file = openNewFile(path, undone);
   try {
     writeSync(file, `${secret}\n`);
     fsyncSync(file);
@@ -44,24 +45,6 @@ function writeSecretFile(path: string, secret: string, undone: string): void {
     });
   } finally {
     closeSync(file);
-  }
-}
-
-/** SECURITY: the path is not repeated, it may be somebody's secret in the wrong place. */
-function openNew(path: string, undone: string): number {
-  try {
-    return openSync(path, 'wx', 0o600);
-  } catch (error) {
-    if (typeof error === 'object' && error !== null && 'code' in error && error.code === 'EEXIST') {
-      throw new KeyctlError('already_exists', `The file of --out exists already; ${undone}.`, {
-        hint: 'Give --out the path of a new file.',
-        cause: error,
-      });
-    }
-    throw new KeyctlError('failed', `The file of --out cannot be made; ${undone}.`, {
-      hint: 'Check the folder and its permissions.',
-      cause: error,
-    });
   }
 }
 

@@ -1,13 +1,13 @@
 import type { Finding } from '../domain/finding.ts';
 import { checkProgram } from '../operations/check-program.ts';
 import { countOf, DIAGNOSIS_FIELDS, diagnosisJson, doctor, type Diagnosis } from '../operations/doctor.ts';
-import type { Progress } from '../operations/steps.ts';
 import { wrapBehind } from '../terminal/fit.ts';
 import type { Output } from '../terminal/output.ts';
 import { painter } from '../terminal/painter.ts';
 import type { Paint } from '../terminal/style.ts';
-import { flag, type Call, type CommandModule } from './call.ts';
+import { flag, type CommandModule } from './call.ts';
 import { EXIT } from './exit-codes.ts';
+import { watching } from './watching.ts';
 
 export const command: CommandModule = {
   configure: (cli) =>
@@ -22,7 +22,7 @@ export const command: CommandModule = {
     const { out, context } = call;
     out.checkFields(DIAGNOSIS_FIELDS);
     const quick = flag(options, 'quick');
-    const diagnosis = await watched(call, async (tell) => {
+    const diagnosis = await watching(call, async ({ tell }) => {
       const inspection = await call.inspectStore({ quick, tell });
       const program = checkProgram(context.env['PATH'], context.program);
       return doctor(inspection, { quick, program, clock: context.clock, tell });
@@ -31,17 +31,6 @@ export const command: CommandModule = {
     return countOf(diagnosis, 'error') > 0 ? EXIT.failed : EXIT.done;
   },
 };
-
-async function watched<Result>({ out, context }: Call, act: (tell: (progress: Progress) => void) => Promise<Result>): Promise<Result> {
-  if (out.watched === null) return act(() => undefined);
-  const { progressBar } = await import('../terminal/progress-bar.ts');
-  const bar = progressBar(out.watched, context.clock);
-  return act((progress) => {
-    bar.show(progress);
-  }).finally(() => {
-    bar.clear();
-  });
-}
 
 function describe(diagnosis: Diagnosis, { color, places }: Pick<Output, 'color' | 'places'>): string {
   const paint = painter(color);

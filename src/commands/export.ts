@@ -4,6 +4,7 @@ import { KeyctlError, usageError } from '../domain/error.ts';
 import { exportStore, type ExportReport } from '../operations/export-store.ts';
 import { grouped } from '../terminal/style.ts';
 import { flag, missing, option, type CommandModule } from './call.ts';
+import { isOfSystem, openNewFile } from './new-file.ts';
 import { watching } from './watching.ts';
 
 const EXPORT_FIELDS = ['file', 'holds', 'lines', 'accounts', 'keys'] as const;
@@ -39,7 +40,7 @@ const BUFFER = 262_144;
 
 /** Writes a file that must not exist yet and is on the disk when this ends; when anything fails it goes again. */
 async function intoNewFile<Result>(path: string, act: (write: (text: string) => void) => Promise<Result>): Promise<Result> {
-  const file = openNew(path);
+  const file = openNewFile(path);
   try {
     let waiting = '';
     const flush = (): void => {
@@ -65,28 +66,6 @@ async function intoNewFile<Result>(path: string, act: (write: (text: string) => 
   } finally {
     closeSync(file);
   }
-}
-
-/** SECURITY: the path is not repeated, it may be somebody's secret in the wrong place. */
-function openNew(path: string): number {
-  try {
-    return openSync(path, 'wx', 0o600);
-  } catch (error) {
-    const taken = isOfSystem(error) && error.code === 'EEXIST';
-    throw new KeyctlError(
-      taken ? 'already_exists' : 'failed',
-      taken ? 'The file of --out exists already.' : 'The file of --out cannot be made.',
-      {
-        hint: taken ? 'Give --out the path of a new file.' : 'Check the folder and its permissions.',
-        cause: error,
-      },
-    );
-  }
-}
-
-/** What the operating system says to a file; what the store says was translated. */
-function isOfSystem(error: unknown): error is { readonly code: string } {
-  return typeof error === 'object' && error !== null && 'syscall' in error && 'code' in error;
 }
 
 function syncFolder(path: string): void {

@@ -4,9 +4,9 @@ import { createInterface } from 'node:readline';
 import { KeyctlError, usageError } from '../domain/error.ts';
 import type { Restoring } from '../domain/store-backup.ts';
 import { hasGap, planRestore, restoreStore, type RestorePlan } from '../operations/restore-store.ts';
-import { watched } from './backup.ts';
 import { cancelled, flag, option, text, type Call, type CommandModule } from './call.ts';
 import { describeDone, describePlan, gapText, RESTORE_FIELDS, restoreJson } from './describe-restore.ts';
+import { watched } from './watching.ts';
 
 export const command: CommandModule = {
   configure: (cli) =>

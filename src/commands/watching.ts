@@ -1,11 +1,11 @@
-import type { Progress } from '../operations/steps.ts';
-import type { Call } from './call.ts';
+import type { Watch as Tell } from '../domain/store-backup.ts';
+import { cancelled, type Call } from './call.ts';
 import { progressLine } from './progress-line.ts';
 
 /** How a person who watches is told how far something is. */
 export interface Watch {
   /** Of something whose end is known. */
-  readonly tell: (progress: Progress) => void;
+  readonly tell: Tell;
   /** Of something whose end is not. */
   readonly say: (text: string) => void;
 }
@@ -29,4 +29,18 @@ export async function watching<Result>(call: Pick<Call, 'out' | 'context'>, act:
     line.clear();
     bar.clear();
   });
+}
+
+/** The same for an act that Ctrl-C ends before it has done anything: the next time that it tells how far it is, it is cancelled. */
+export async function watched<Result>(call: Call, act: (tell: Tell) => Promise<Result>): Promise<Result> {
+  let stopped = false;
+  void call.context.stopRequested().then(() => {
+    stopped = true;
+  });
+  return watching(call, ({ tell }) =>
+    act((progress) => {
+      if (stopped) throw cancelled();
+      tell(progress);
+    }),
+  );
 }

@@ -12,7 +12,8 @@ import type {
 import type { Key, Ref } from '../../domain/entities.ts';
 import type { KeyRows } from '../../domain/store.ts';
 import { MS_PER_DAY, type Instant, type UtcDay } from '../../domain/utc-day.ts';
-import { Conditions, type Sql } from './sql.ts';
+import { Conditions } from '../clauses.ts';
+import type { Sql } from './sql.ts';
 
 const ALERT = 'number, id, type, at, body, status, attempts, due_at, last_at, last_result, ended_at';
 /** Nothing waits longer for its next attempt: what is due later was put off by a clock that ran ahead. */

@@ -3,9 +3,10 @@ import type { Ref } from '../../domain/entities.ts';
 import type { StoredSpending } from '../../domain/settle.ts';
 import type { AccountBooks, Adjustment, ClosedDay, CreditWrites, DaySums, Page, RefRange, UsedBooks } from '../../domain/store.ts';
 import type { Instant, UtcDay } from '../../domain/utc-day.ts';
+import { adjustmentConditions } from '../filters.ts';
 import { parseArrivals } from './batch-rows.ts';
 import * as sums from './day-sums.ts';
-import { Conditions, type Sql } from './sql.ts';
+import type { Sql } from './sql.ts';
 
 const BALANCE = 'day, granted, adjusted, spent';
 
@@ -88,9 +89,7 @@ export class PostgresCredits implements CreditWrites {
     limit: number,
     before: number | null = null,
   ): Promise<readonly (Adjustment & { number: number })[]> {
-    const where = new Conditions();
-    if (accountRef !== null) where.add('account_ref = ?', accountRef);
-    if (before !== null) where.add('number < ?', before);
+    const where = adjustmentConditions(accountRef, before);
     const columns = 'number, id, at, account_ref, day, amount, reason, actor';
     return this.#sql.all(`SELECT ${columns} FROM adjustments ${where.text} ORDER BY number DESC LIMIT ?`, ...where.values, limit);
   }

@@ -1,9 +1,12 @@
 import { firstDebitNumber, type DebitNumber } from '../../domain/debit.ts';
 import type { Debit, DebitFilter, DebitPace, DebitWrites } from '../../domain/store.ts';
 import { dayOf, hourOf, type Instant } from '../../domain/utc-day.ts';
+import type { Conditions } from '../clauses.ts';
+import { paceOf, type PaceRow } from '../debit-pace.ts';
+import { debitConditions } from '../filters.ts';
 import { rolledUp } from './daily-usage.ts';
 import type { Horizon } from './horizon.ts';
-import { Conditions, type Sql } from './sql.ts';
+import type { Sql } from './sql.ts';
 
 /** Debits with the names that go with them, each looked up by itself: a join may walk through all accounts and keys for it. */
 function described(debits: string): string {
@@ -52,18 +55,12 @@ export class PostgresDebits implements DebitWrites {
   async pace(since: Instant, most: number, keys: number): Promise<DebitPace> {
     // The newest are the end of an index: what is older is not looked at, however much of it there is.
     const newest = 'SELECT at, account_ref, key_ref, cost FROM debits WHERE number >= ? ORDER BY number DESC LIMIT ?';
-    const rows = await this.#sql.all<DebitPace['keys'][number] & { readonly since: Instant }>(
+    const rows = await this.#sql.all<PaceRow>(
       `SELECT account_ref, key_ref, count(*) AS requests, sum(cost) AS credits, min(at) AS since
        FROM (${newest}) d WHERE at >= ? GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2 NULLS FIRST`,
       ...[firstDebitNumber(since), most, since],
     );
-    const sum = (amount: (row: (typeof rows)[number]) => number): number => rows.reduce((total, row) => total + amount(row), 0);
-    return {
-      requests: sum(({ requests }) => requests),
-      credits: sum(({ credits }) => credits),
-      since: rows.reduce<Instant | null>((first, row) => Math.min(first ?? row.since, row.since), null),
-      keys: rows.slice(0, keys).map(({ accountRef, keyRef, requests, credits }) => ({ accountRef, keyRef, requests, credits })),
-    };
+    return paceOf(rows, keys);
   }
 
   async refund(debit: Debit, at: Instant): Promise<void> {
@@ -92,16 +89,10 @@ export class PostgresDebits implements DebitWrites {
 }
 
 function conditions(filter: DebitFilter): Conditions {
-  const where = new Conditions();
-  if (filter.since !== undefined) where.add('d.number >= ? AND d.at >= ?', firstDebitNumber(filter.since), filter.since);
-  if (filter.until !== undefined) {
-    // A clock that stepped back leaves debits whose number is ahead of their time, by no more than the store has noted.
-    where.add('d.number < ? + (SELECT ahead_micros FROM state) AND d.at < ?', firstDebitNumber(filter.until), filter.until);
-  }
+  const where = debitConditions(filter);
   if (filter.accountRef !== undefined) where.add('d.account_ref = ?', filter.accountRef);
   // The account leads the keys of the table, for which that of a key is looked up first.
   else if (filter.keyRef !== undefined) where.add('d.account_ref = (SELECT account_ref FROM keys WHERE ref = ?)', filter.keyRef);
   if (filter.keyRef !== undefined) where.add('d.key_ref = ?', filter.keyRef);
-  if (filter.requestId !== undefined) where.add('d.request_id = ?', filter.requestId);
   return where;
 }

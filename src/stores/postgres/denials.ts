@@ -1,5 +1,6 @@
 import type { CountedDenial, Denial, DenialFilter } from '../../domain/store.ts';
-import { Conditions, type Sql } from './sql.ts';
+import { denialConditions } from '../filters.ts';
+import type { Sql } from './sql.ts';
 
 /** Denials with the names that go with them, each looked up by itself: a join may walk through all accounts and keys for it. */
 function described(denials: string): string {
@@ -15,20 +16,20 @@ export function deniedPage(
   limit: number,
   before: Pick<Denial, 'at' | 'number'> | null,
 ): Promise<readonly Denial[]> {
-  const where = conditions(filter);
+  const where = denialConditions(filter);
   if (before !== null) where.add('(d.at, d.number) < (?, ?)', before.at, before.number);
   const denials = described(`SELECT * FROM denials d ${where.text} ORDER BY d.at DESC, d.number DESC LIMIT ?`);
   return sql.all<Denial>(`${denials} ORDER BY d.at DESC, d.number DESC`, ...where.values, limit);
 }
 
 export function deniedSince(sql: Sql, filter: DenialFilter, after: number, limit: number): Promise<readonly Denial[]> {
-  const where = conditions(filter).add('d.number > ?', after);
+  const where = denialConditions(filter).add('d.number > ?', after);
   const denials = described(`SELECT * FROM denials d ${where.text} ORDER BY d.number LIMIT ?`);
   return sql.all<Denial>(`${denials} ORDER BY d.number`, ...where.values, limit);
 }
 
 export function countDenied(sql: Sql, filter: DenialFilter, most: number): Promise<number> {
-  const where = conditions(filter);
+  const where = denialConditions(filter);
   return sql.number(`SELECT count(*) FROM (SELECT 1 FROM denials d ${where.text} LIMIT ?) d`, ...where.values, most);
 }
 
@@ -61,15 +62,4 @@ export async function addDenied(sql: Sql, denials: readonly CountedDenial[]): Pr
     ...[column('at'), column('keyId'), column('account'), column('service'), column('code'), column('ip'), column('requestId')],
     column('count'),
   );
-}
-
-function conditions(filter: DenialFilter): Conditions {
-  const where = new Conditions();
-  if (filter.since !== undefined) where.add('d.at >= ?', filter.since);
-  if (filter.until !== undefined) where.add('d.at < ?', filter.until);
-  if (filter.accountRef !== undefined) where.add('d.account_ref = ?', filter.accountRef);
-  if (filter.keyRef !== undefined) where.add('d.key_ref = ?', filter.keyRef);
-  if (filter.requestId !== undefined) where.add('d.request_id = ?', filter.requestId);
-  if (filter.code !== undefined) where.add('d.code = ?', filter.code);
-  return where;
 }

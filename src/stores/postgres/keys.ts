@@ -1,9 +1,12 @@
 import type { Key, KeyStatus, Ref } from '../../domain/entities.ts';
 import type { KeyFilter, KeyPatch, KeyWrites, NewKey, Page } from '../../domain/store.ts';
 import type { Instant } from '../../domain/utc-day.ts';
+import { LAST_CHARACTER, type Conditions } from '../clauses.ts';
+import { keyConditions } from '../filters.ts';
+import { countsByStatus, keyAssignments, list, STATUS } from '../key-columns.ts';
 import { NOT_ROLLED_UP, UNFOLDED } from './daily-usage.ts';
 import { besideHidden, VISIBLE_KEYS } from './hidden.ts';
-import { assignments, Conditions, LAST_CHARACTER, type Sql } from './sql.ts';
+import type { Sql } from './sql.ts';
 
 const KEY_COLUMNS = `ref, id, account_ref, name, environment, encode(digest, 'hex') AS digest, mask, note, created_at, expires_at,
   disabled_at, disabled_reason, deleted_at, rotated_from, rotated_to, services, allowed_ips, daily_cap, cap_group`;
@@ -16,13 +19,6 @@ interface KeyRow extends Omit<Key, 'services' | 'allowedIps'> {
 
 function toKey(row: KeyRow): Key {
   return { ...row, services: list(row.services), allowedIps: list(row.allowedIps) };
-}
-
-const NONE: readonly string[] = [];
-
-/** A column that holds a list of texts as JSON; the empty ones are all one. */
-export function list(text: string): readonly string[] {
-  return text === '[]' ? NONE : (JSON.parse(text) as string[]);
 }
 
 export class PostgresKeys implements KeyWrites {
@@ -82,11 +78,10 @@ export class PostgresKeys implements KeyWrites {
 
   async countByStatus(now: Instant): Promise<Readonly<Record<KeyStatus, number>>> {
     const rows = await this.#sql.all<{ status: KeyStatus; n: number }>(
-      `SELECT CASE WHEN deleted_at IS NOT NULL THEN 'deleted' WHEN disabled_at IS NOT NULL THEN 'disabled'
-         WHEN expires_at <= ? THEN 'expired' ELSE 'active' END AS status, count(*) AS n FROM keys WHERE ${VISIBLE_KEYS} GROUP BY 1`,
+      `SELECT ${STATUS} AS status, count(*) AS n FROM keys WHERE ${VISIBLE_KEYS} GROUP BY 1`,
       now,
     );
-    return { active: 0, disabled: 0, expired: 0, deleted: 0, ...Object.fromEntries(rows.map(({ status, n }) => [status, n])) };
+    return countsByStatus(rows);
   }
 
   countNamingService(service: string): Promise<number> {
@@ -117,18 +112,7 @@ export class PostgresKeys implements KeyWrites {
   }
 
   async update(ref: Ref, patch: KeyPatch): Promise<void> {
-    const set = assignments({
-      name: patch.name,
-      note: patch.note,
-      expires_at: patch.expiresAt,
-      disabled_at: patch.disabledAt,
-      disabled_reason: patch.disabledReason,
-      deleted_at: patch.deletedAt,
-      rotated_to: patch.rotatedTo,
-      services: patch.services === undefined ? undefined : JSON.stringify(patch.services),
-      allowed_ips: patch.allowedIps === undefined ? undefined : JSON.stringify(patch.allowedIps),
-      daily_cap: patch.dailyCap,
-    });
+    const set = keyAssignments(patch);
     if (set === null) return;
     await besideHidden(this.#sql, () => this.#sql.run(`UPDATE keys SET ${set.text} WHERE ref = ?`, ...set.values, ref));
   }
@@ -140,9 +124,7 @@ export class PostgresKeys implements KeyWrites {
 }
 
 function conditions(filter: KeyFilter): Conditions {
-  const where = new Conditions().add(VISIBLE_KEYS);
-  if (filter.accountRef !== undefined) where.add('account_ref = ?', filter.accountRef);
-  if (filter.environment !== undefined) where.add('environment = ?', filter.environment);
+  const where = keyConditions(filter).add(VISIBLE_KEYS);
   if (filter.search !== undefined) {
     // strpos, not LIKE: a percent sign in a search is a percent sign.
     where.add("strpos(lower(name || chr(10) || coalesce(note, '') || chr(10) || mask), lower(?)) > 0", filter.search);
@@ -154,18 +136,5 @@ function conditions(filter: KeyFilter): Conditions {
     where.add(`NOT EXISTS (SELECT 1 FROM ${NOT_ROLLED_UP} u WHERE ${ofKey} AND last_at >= ?)`, filter.unusedSince);
     where.add(`NOT EXISTS (SELECT 1 FROM ${UNFOLDED} u WHERE ${ofKey} AND at >= ?)`, filter.unusedSince);
   }
-  if (filter.expiresBy !== undefined) where.add('expires_at > ? AND expires_at <= ?', filter.now, filter.expiresBy);
-  if (filter.status === undefined) return where;
-  switch (filter.status) {
-    case 'not-deleted':
-      return where.add('deleted_at IS NULL');
-    case 'deleted':
-      return where.add('deleted_at IS NOT NULL');
-    case 'disabled':
-      return where.add('deleted_at IS NULL AND disabled_at IS NOT NULL');
-    case 'expired':
-      return where.add('deleted_at IS NULL AND disabled_at IS NULL AND expires_at <= ?', filter.now);
-    case 'active':
-      return where.add('deleted_at IS NULL AND disabled_at IS NULL AND (expires_at IS NULL OR expires_at > ?)', filter.now);
-  }
+  return where;
 }

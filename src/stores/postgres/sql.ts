@@ -1,10 +1,8 @@
+import type { Value } from '../clauses.ts';
 import type { Connection } from './connection.ts';
 
-type Value = string | number | boolean | null | Buffer | readonly (string | number | null)[];
+type Given = Value | boolean | readonly (string | number | null)[];
 type Row = Record<string, unknown>;
-
-/** No name holds it and none sorts after it: what begins with a prefix lies below the prefix with this at its end. */
-export const LAST_CHARACTER = '\u{10ffff}';
 
 /**
  * Statements of one connection. Values are written as `?`; the columns of a row come back under their names in camel case, so that
@@ -29,24 +27,24 @@ export class Sql {
   }
 
   /** The caller names the row's shape, which is that of its SELECT. */
-  async get<Shape = Row>(text: string, ...values: Value[]): Promise<Shape | undefined> {
+  async get<Shape = Row>(text: string, ...values: Given[]): Promise<Shape | undefined> {
     const [row] = await this.all<Shape>(text, ...values);
     return row;
   }
 
-  async all<Shape = Row>(text: string, ...values: Value[]): Promise<Shape[]> {
+  async all<Shape = Row>(text: string, ...values: Given[]): Promise<Shape[]> {
     const { names, rows } = await this.connection.ask(this.#numbered(text), values);
     const keys = names.map(camelCase);
     return rows.map((row) => Object.fromEntries(keys.map((key, place) => [key, row[place]])) as Shape);
   }
 
   /** Returns how many rows changed. */
-  async run(text: string, ...values: Value[]): Promise<number> {
+  async run(text: string, ...values: Given[]): Promise<number> {
     return (await this.connection.ask(this.#numbered(text), values)).changed;
   }
 
   /** The single number that a SELECT (or a RETURNING) answers as `n`, or in its one column; 0 for none. */
-  async number(text: string, ...values: Value[]): Promise<number> {
+  async number(text: string, ...values: Given[]): Promise<number> {
     const { rows } = await this.connection.ask(this.#numbered(text), values);
     return (rows[0]?.[0] as number | null | undefined) ?? 0;
   }
@@ -77,32 +75,4 @@ function camelCase(column: string): string {
     CAMEL.set(column, name);
   }
   return name;
-}
-
-/** WHERE clauses with their values, joined by AND. */
-export class Conditions {
-  readonly #clauses: string[] = [];
-  readonly values: Value[] = [];
-
-  add(clause: string, ...values: Value[]): this {
-    this.#clauses.push(clause);
-    this.values.push(...values);
-    return this;
-  }
-
-  get text(): string {
-    return this.#clauses.length === 0 ? '' : `WHERE ${this.#clauses.join(' AND ')}`;
-  }
-
-  /** The same as further conditions behind an existing WHERE. */
-  get more(): string {
-    return this.#clauses.map((clause) => ` AND ${clause}`).join('');
-  }
-}
-
-/** `a = ?, b = ?` for the columns of a patch that are given. */
-export function assignments(columns: Readonly<Record<string, Value | undefined>>): { text: string; values: Value[] } | null {
-  const given = Object.entries(columns).filter((entry): entry is [string, Value] => entry[1] !== undefined);
-  if (given.length === 0) return null;
-  return { text: given.map(([column]) => `${column} = ?`).join(', '), values: given.map(([, value]) => value) };
 }

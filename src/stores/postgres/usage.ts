@@ -1,37 +1,18 @@
 import { firstDebitNumber } from '../../domain/debit.ts';
 import type { Ref } from '../../domain/entities.ts';
-import type { CountedDenial, Denial, DenialFilter, KeyHour, UsageBucket, UsageQuery, UsageSum, UsageWrites } from '../../domain/store.ts';
-import { dayOf, hourOf, type Instant, type UtcDay, type UtcHour } from '../../domain/utc-day.ts';
-import type { DenialCode } from '../../domain/verdict.ts';
+import type { CountedDenial, Denial, DenialFilter, KeyHour, UsageQuery, UsageSum, UsageWrites } from '../../domain/store.ts';
+import type { Instant, UtcDay, UtcHour } from '../../domain/utc-day.ts';
+import { Conditions } from '../clauses.ts';
+import { bucketColumn, DAYS, HOURS, joined, type DeniedSum, type SpentSum } from '../usage-sums.ts';
 import { NOT_ROLLED_UP, UNFOLDED } from './daily-usage.ts';
 import { addDenied, countDenied, deniedPage, deniedSince } from './denials.ts';
 import { foldDebits } from './folding.ts';
 import { keyHours } from './key-hours.ts';
 import type { Horizon } from './horizon.ts';
-import { Conditions, type Sql } from './sql.ts';
-
-const HOURS = { table: 'usage_hours', denied: 'denied_hours', column: 'hour', ms: 3_600_000, numberOf: hourOf };
-const DAYS = { table: 'usage_days', denied: 'denied_days', column: 'day', ms: 86_400_000, numberOf: dayOf };
+import type { Sql } from './sql.ts';
 
 /** Of so many debits about one row comes: whoever wants to write waits while they are added up, but for no longer than a few batches take. */
 const DEBITS_PER_ROW = 16;
-
-function bucketColumn(by: UsageBucket, unit: typeof HOURS): string {
-  switch (by) {
-    case 'hour':
-      return unit.column;
-    case 'day':
-      return unit === HOURS ? 'hour / 24' : 'day';
-    case 'account':
-      return 'account_ref';
-    case 'key':
-      return 'key_ref';
-    case 'service':
-      return 'service_ref';
-    case 'code':
-      return '0';
-  }
-}
 
 export class PostgresUsage implements UsageWrites {
   readonly #sql: Sql;
@@ -50,12 +31,12 @@ export class PostgresUsage implements UsageWrites {
     const tables = [unit.table, ...(unit === DAYS ? [NOT_ROLLED_UP] : []), unfoldedUsage(unit)];
     const columns = `${unit.column}, account_ref, key_ref, service_ref, requests, credits`;
     const parts = tables.map((table) => `SELECT ${columns} FROM ${table} u ${where.text}`);
-    const spent = await this.#sql.all<{ bucket: number; requests: number; credits: number }>(
+    const spent = await this.#sql.all<SpentSum>(
       `SELECT ${bucket} AS bucket, sum(requests) AS requests, sum(credits) AS credits
        FROM (${parts.join(' UNION ALL ')}) every GROUP BY 1 ORDER BY 1`,
       ...parts.flatMap(() => where.values),
     );
-    const denied = await this.#sql.all<{ bucket: number; code: DenialCode; requests: number }>(
+    const denied = await this.#sql.all<DeniedSum>(
       `SELECT ${bucket} AS bucket, code, sum(requests) AS requests FROM ${unit.denied} u ${where.text} GROUP BY 1, 2 ORDER BY 1, 2`,
       ...where.values,
     );
@@ -134,18 +115,4 @@ function conditions({ accountRef, keyRef, service }: UsageQuery, column: string,
 function unfoldedUsage(unit: typeof HOURS): string {
   return `(SELECT at / ${String(unit.ms)} AS ${unit.column}, account_ref, coalesce(key_ref, 0) AS key_ref, service_ref, 1 AS requests,
     cost AS credits FROM ${UNFOLDED} d)`;
-}
-
-function joined(
-  spent: readonly { bucket: number; requests: number; credits: number }[],
-  denied: readonly { bucket: number; code: DenialCode; requests: number }[],
-): UsageSum[] {
-  const sums = new Map<number, { requests: number; credits: number; denied: Partial<Record<DenialCode, number>> }>();
-  for (const { bucket, requests, credits } of spent) sums.set(bucket, { requests, credits, denied: {} });
-  for (const { bucket, code, requests } of denied) {
-    const sum = sums.get(bucket) ?? { requests: 0, credits: 0, denied: {} };
-    sum.denied[code] = requests;
-    sums.set(bucket, sum);
-  }
-  return [...sums].map(([bucket, sum]) => ({ bucket, ...sum })).sort((one, other) => one.bucket - other.bucket);
 }

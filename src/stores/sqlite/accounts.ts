@@ -1,8 +1,9 @@
 import type { Account, Ref, TierFrom } from '../../domain/entities.ts';
 import type { AccountFilter, AccountWrites, Page } from '../../domain/store.ts';
 import { startOfDay, type Instant, type UtcDay } from '../../domain/utc-day.ts';
+import { assignments, Conditions, LAST_CHARACTER } from '../clauses.ts';
 import { besideHidden, VISIBLE_ACCOUNTS } from './hidden.ts';
-import { assignments, Conditions, LAST_CHARACTER, type Sql } from './sql.ts';
+import type { Sql } from './sql.ts';
 
 const COLUMNS = 'ref, id, name, external_id AS externalId, created_at AS createdAt, suspended_at AS suspendedAt';
 /** The tier of a day: the latest entry of the account's history that is not after it. Takes the day as its parameter. */

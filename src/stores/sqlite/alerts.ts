@@ -13,10 +13,11 @@ import {
 } from '../../domain/alerts.ts';
 import type { Key, Ref } from '../../domain/entities.ts';
 import { MS_PER_DAY, type Instant, type UtcDay } from '../../domain/utc-day.ts';
+import { Conditions } from '../clauses.ts';
 import type { Folding } from './folding.ts';
 import { VISIBLE_KEYS } from './hidden.ts';
 import { keyByRef } from './keys.ts';
-import { Conditions, type Sql } from './sql.ts';
+import type { Sql } from './sql.ts';
 
 const ALERT = `number, id, type, at, body, status, attempts, due_at AS dueAt, last_at AS lastAt, last_result AS lastResult, ended_at AS endedAt`;
 /** Nothing waits longer for its next attempt: what is due later was put off by a clock that ran ahead. */

@@ -1,7 +1,8 @@
 import type { Environment, Ref, Service } from '../../domain/entities.ts';
 import type { CatalogueWrites } from '../../domain/store.ts';
 import type { Instant } from '../../domain/utc-day.ts';
-import { assignments, type Sql } from './sql.ts';
+import { assignments } from '../clauses.ts';
+import type { Sql } from './sql.ts';
 
 export function liveServices(sql: Sql): Service[] {
   return sql.all<Service>('SELECT ref, name, cost, environment FROM services WHERE deleted_at IS NULL ORDER BY name');

@@ -1,8 +1,11 @@
 import { firstDebitNumber, type DebitNumber } from '../../domain/debit.ts';
 import type { Debit, DebitFilter, DebitPace, DebitWrites } from '../../domain/store.ts';
 import { hourOf, dayOf, type Instant } from '../../domain/utc-day.ts';
+import type { Conditions } from '../clauses.ts';
+import { paceOf, type PaceRow } from '../debit-pace.ts';
+import { debitConditions } from '../filters.ts';
 import { rolledUpNow } from './daily-usage.ts';
-import { Conditions, type Sql } from './sql.ts';
+import type { Sql } from './sql.ts';
 
 const SELECT = `SELECT d.number, d.at, d.account_ref AS accountRef, a.name AS account, d.key_ref AS keyRef, k.id AS keyId, k.name AS keyName,
   s.name AS service, d.service_ref AS serviceRef, d.cost, d.balance_after AS balanceAfter, d.request_id AS requestId, d.refunded_at AS refundedAt
@@ -42,18 +45,12 @@ export class SqliteDebits implements DebitWrites {
   async pace(since: Instant, most: number, keys: number): Promise<DebitPace> {
     // The newest are the end of the table: what is older is not looked at, however much of it there is.
     const newest = 'SELECT at, account_ref, key_ref, cost FROM debits WHERE number >= ? ORDER BY number DESC LIMIT ?';
-    const rows = this.#sql.all<DebitPace['keys'][number] & { readonly since: Instant }>(
+    const rows = this.#sql.all<PaceRow>(
       `SELECT account_ref AS accountRef, key_ref AS keyRef, count(*) AS requests, sum(cost) AS credits, min(at) AS since
        FROM (${newest}) WHERE at >= ? GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2`,
       ...[firstDebitNumber(since), most, since],
     );
-    const sum = (amount: (row: (typeof rows)[number]) => number): number => rows.reduce((total, row) => total + amount(row), 0);
-    return {
-      requests: sum(({ requests }) => requests),
-      credits: sum(({ credits }) => credits),
-      since: rows.reduce<Instant | null>((first, row) => Math.min(first ?? row.since, row.since), null),
-      keys: rows.slice(0, keys).map(({ accountRef, keyRef, requests, credits }) => ({ accountRef, keyRef, requests, credits })),
-    };
+    return paceOf(rows, keys);
   }
 
   async refund(debit: Debit, at: Instant): Promise<void> {
@@ -79,14 +76,8 @@ export class SqliteDebits implements DebitWrites {
 }
 
 function conditions(filter: DebitFilter): Conditions {
-  const where = new Conditions();
-  if (filter.since !== undefined) where.add('d.number >= ? AND d.at >= ?', firstDebitNumber(filter.since), filter.since);
-  if (filter.until !== undefined) {
-    // A clock that stepped back leaves debits whose number is ahead of their time, by no more than the store has noted.
-    where.add('d.number < ? + (SELECT ahead_micros FROM state) AND d.at < ?', firstDebitNumber(filter.until), filter.until);
-  }
+  const where = debitConditions(filter);
   if (filter.accountRef !== undefined) where.add('d.account_ref = ?', filter.accountRef);
   if (filter.keyRef !== undefined) where.add('d.key_ref = ?', filter.keyRef);
-  if (filter.requestId !== undefined) where.add('d.request_id = ?', filter.requestId);
   return where;
 }

@@ -1,35 +1,16 @@
-import type { Account, Ref, TierFrom, VerifiedKey } from '../../domain/entities.ts';
-import type { Instant, UtcDay } from '../../domain/utc-day.ts';
+import { IDENTITY_COLUMNS, IdentityRows, type Identity, type IdentityRow } from '../identity-rows.ts';
 import { VISIBLE_KEYS } from './hidden.ts';
-import { list } from './keys.ts';
 import type { Sql } from './sql.ts';
 
-/** Whose an API key is: what a verification has to know of the key and of its account. */
-export interface Identity {
-  readonly key: VerifiedKey;
-  readonly account: Account;
-}
-
-/** In one statement, since each costs more than the rows that it finds. One row for each entry in the history of the account's tiers. */
-const TEXT = `SELECT keys.ref, keys.id, keys.name, environment, keys.created_at, expires_at, disabled_at, disabled_reason, deleted_at, rotated_to,
-    services, allowed_ips, daily_cap, cap_group,
-    accounts.ref, accounts.id, accounts.name, external_id, accounts.created_at, suspended_at, from_day, tier
+/** In one statement, since each costs more than the rows that it finds. */
+const TEXT = `SELECT ${IDENTITY_COLUMNS}
   FROM keys CROSS JOIN accounts ON accounts.ref = keys.account_ref CROSS JOIN account_tiers ON account_tiers.account_ref = accounts.ref
   WHERE digest = ? AND ${VISIBLE_KEYS} ORDER BY from_day`;
 
-type Columns = [
-  ...[ref: Ref, id: string, name: string, environment: string, createdAt: Instant, expiresAt: Instant | null],
-  ...[disabledAt: Instant | null, disabledReason: string | null, deletedAt: Instant | null, rotatedTo: string | null],
-  ...[services: string, allowedIps: string, dailyCap: number | null, capGroup: Ref],
-  ...[accountRef: Ref, accountId: string, account: string, externalId: string | null, accountSince: Instant, suspendedAt: Instant | null],
-  ...[fromDay: UtcDay, tier: string],
-];
-
-/** Finds keys by the digest of their secret. What thousands of them have in common they share in memory. */
+/** Finds keys by the digest of their secret. */
 export class Identities {
   readonly #sql: Sql;
-  readonly #words = new Map<string, string>();
-  readonly #histories = new Map<string, readonly TierFrom[]>();
+  readonly #rows = new IdentityRows();
 
   constructor(sql: Sql) {
     this.#sql = sql;
@@ -37,65 +18,12 @@ export class Identities {
 
   /** `digest` is SHA-256 in hex. */
   find(digest: string): Identity | null {
-    const rows = this.#sql.rows<Columns>(TEXT, Buffer.from(digest, 'hex'));
+    const rows = this.#sql.rows<IdentityRow>(TEXT, Buffer.from(digest, 'hex'));
     const [row] = rows;
-    if (row === undefined) return null;
-    const [ref, id, name, environment, createdAt, expiresAt, disabledAt, disabledReason, deletedAt, rotatedTo] = row;
-    const [, , , , , , , , , , services, allowedIps, dailyCap, capGroup, accountRef, accountId, account, externalId] = row;
-    const [, , , , , , , , , , , , , , , , , , accountSince, suspendedAt] = row;
-    return {
-      key: {
-        ref,
-        id,
-        accountRef,
-        name: this.#word(name),
-        environment: this.#word(environment),
-        createdAt,
-        expiresAt,
-        disabledAt,
-        disabledReason,
-        deletedAt,
-        rotatedTo,
-        services: list(services),
-        allowedIps: list(allowedIps),
-        dailyCap,
-        capGroup,
-      },
-      account: {
-        ref: accountRef,
-        id: accountId,
-        name: account,
-        externalId,
-        createdAt: accountSince,
-        suspendedAt,
-        tiers: this.#tiers(rows),
-      },
-    };
+    return row === undefined ? null : this.#rows.identity(row, rows);
   }
 
   forget(): void {
-    this.#words.clear();
-    this.#histories.clear();
+    this.#rows.forget();
   }
-
-  #word(text: string): string {
-    return remembered(this.#words, text, () => text);
-  }
-
-  #tiers(rows: readonly Columns[]): readonly TierFrom[] {
-    const tiers = rows.map((row) => ({ from: row[20], tier: row[21] }));
-    return remembered(this.#histories, tiers.map(({ from, tier }) => `${String(from)} ${tier}`).join(), () => tiers);
-  }
-}
-
-/** So many different ones at most are worth remembering. */
-const MOST_DIFFERENT = 1_000;
-
-function remembered<Value>(known: Map<string, Value>, key: string, make: () => Value): Value {
-  let value = known.get(key);
-  if (value === undefined) {
-    value = make();
-    if (known.size < MOST_DIFFERENT) known.set(key, value);
-  }
-  return value;
 }

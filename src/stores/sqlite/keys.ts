@@ -1,9 +1,12 @@
 import type { Key, KeyStatus, Ref } from '../../domain/entities.ts';
 import type { KeyFilter, KeyPatch, KeyWrites, NewKey, Page } from '../../domain/store.ts';
 import type { Instant } from '../../domain/utc-day.ts';
+import { LAST_CHARACTER, type Conditions } from '../clauses.ts';
+import { keyConditions } from '../filters.ts';
+import { countsByStatus, keyAssignments, list, STATUS } from '../key-columns.ts';
 import { NOT_ROLLED_UP } from './daily-usage.ts';
 import { besideHidden, VISIBLE_KEYS } from './hidden.ts';
-import { assignments, Conditions, LAST_CHARACTER, type Sql } from './sql.ts';
+import type { Sql } from './sql.ts';
 
 const COLUMNS = `ref, id, account_ref, name, environment, lower(hex(digest)), mask, note, created_at, expires_at, disabled_at,
   disabled_reason, deleted_at, rotated_from, rotated_to, services, allowed_ips, daily_cap, cap_group`;
@@ -39,13 +42,6 @@ function toKey(columns: KeyColumns): Key {
     dailyCap,
     capGroup,
   };
-}
-
-const NONE: readonly string[] = [];
-
-/** A column that holds a list of texts as JSON; the empty ones are all one. */
-export function list(text: string): readonly string[] {
-  return text === '[]' ? NONE : (JSON.parse(text) as string[]);
 }
 
 function keyByDigest(sql: Sql, digest: string): Key | null {
@@ -114,11 +110,10 @@ export class SqliteKeys implements KeyWrites {
 
   async countByStatus(now: Instant): Promise<Readonly<Record<KeyStatus, number>>> {
     const rows = this.#sql.all<{ status: KeyStatus; n: number }>(
-      `SELECT CASE WHEN deleted_at IS NOT NULL THEN 'deleted' WHEN disabled_at IS NOT NULL THEN 'disabled'
-         WHEN expires_at <= ? THEN 'expired' ELSE 'active' END AS status, count(*) AS n FROM keys WHERE ${VISIBLE_KEYS} GROUP BY 1`,
+      `SELECT ${STATUS} AS status, count(*) AS n FROM keys WHERE ${VISIBLE_KEYS} GROUP BY 1`,
       now,
     );
-    return { active: 0, disabled: 0, expired: 0, deleted: 0, ...Object.fromEntries(rows.map(({ status, n }) => [status, n])) };
+    return countsByStatus(rows);
   }
 
   async countNamingService(service: string): Promise<number> {
@@ -150,18 +145,7 @@ export class SqliteKeys implements KeyWrites {
   }
 
   async update(ref: Ref, patch: KeyPatch): Promise<void> {
-    const set = assignments({
-      name: patch.name,
-      note: patch.note,
-      expires_at: patch.expiresAt,
-      disabled_at: patch.disabledAt,
-      disabled_reason: patch.disabledReason,
-      deleted_at: patch.deletedAt,
-      rotated_to: patch.rotatedTo,
-      services: patch.services === undefined ? undefined : JSON.stringify(patch.services),
-      allowed_ips: patch.allowedIps === undefined ? undefined : JSON.stringify(patch.allowedIps),
-      daily_cap: patch.dailyCap,
-    });
+    const set = keyAssignments(patch);
     if (set === null) return;
     besideHidden(this.#sql, () => this.#sql.run(`UPDATE keys SET ${set.text} WHERE ref = ?`, ...set.values, ref));
   }
@@ -172,9 +156,7 @@ export class SqliteKeys implements KeyWrites {
 }
 
 function conditions(filter: KeyFilter): Conditions {
-  const where = new Conditions().add(VISIBLE_KEYS);
-  if (filter.accountRef !== undefined) where.add('account_ref = ?', filter.accountRef);
-  if (filter.environment !== undefined) where.add('environment = ?', filter.environment);
+  const where = keyConditions(filter).add(VISIBLE_KEYS);
   if (filter.search !== undefined) {
     // instr, not LIKE: a percent sign in a search is a percent sign.
     where.add("instr(lower(name || char(10) || ifnull(note, '') || char(10) || mask), lower(?)) > 0", filter.search);
@@ -188,18 +170,5 @@ function conditions(filter: KeyFilter): Conditions {
       filter.unusedSince,
     );
   }
-  if (filter.expiresBy !== undefined) where.add('expires_at > ? AND expires_at <= ?', filter.now, filter.expiresBy);
-  if (filter.status === undefined) return where;
-  switch (filter.status) {
-    case 'not-deleted':
-      return where.add('deleted_at IS NULL');
-    case 'deleted':
-      return where.add('deleted_at IS NOT NULL');
-    case 'disabled':
-      return where.add('deleted_at IS NULL AND disabled_at IS NOT NULL');
-    case 'expired':
-      return where.add('deleted_at IS NULL AND disabled_at IS NULL AND expires_at <= ?', filter.now);
-    case 'active':
-      return where.add('deleted_at IS NULL AND disabled_at IS NULL AND (expires_at IS NULL OR expires_at > ?)', filter.now);
-  }
+  return where;
 }

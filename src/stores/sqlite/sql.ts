@@ -1,10 +1,7 @@
+import type { Value } from '../clauses.ts';
 import type { Sqlite, Statement } from './database.ts';
 
-type Value = string | number | null | Buffer;
 type Row = Record<string, string | number | null | Buffer>;
-
-/** No name holds it and none sorts after it: what begins with a prefix lies below the prefix with this at its end. */
-export const LAST_CHARACTER = '\u{10ffff}';
 
 /** Prepared statements, kept by their text, so that one written in a loop is compiled once. */
 export class Sql {
@@ -77,32 +74,4 @@ export class Sql {
   number(text: string, ...values: Value[]): number {
     return this.get<{ n: number | null }>(text, ...values)?.n ?? 0;
   }
-}
-
-/** WHERE clauses with their values, joined by AND. */
-export class Conditions {
-  readonly #clauses: string[] = [];
-  readonly values: Value[] = [];
-
-  add(clause: string, ...values: Value[]): this {
-    this.#clauses.push(clause);
-    this.values.push(...values);
-    return this;
-  }
-
-  get text(): string {
-    return this.#clauses.length === 0 ? '' : `WHERE ${this.#clauses.join(' AND ')}`;
-  }
-
-  /** The same as further conditions behind an existing WHERE. */
-  get more(): string {
-    return this.#clauses.map((clause) => ` AND ${clause}`).join('');
-  }
-}
-
-/** `SET a = ?, b = ?` for the columns of a patch that are given. */
-export function assignments(columns: Readonly<Record<string, Value | undefined>>): { text: string; values: Value[] } | null {
-  const given = Object.entries(columns).filter((entry): entry is [string, Value] => entry[1] !== undefined);
-  if (given.length === 0) return null;
-  return { text: given.map(([column]) => `${column} = ?`).join(', '), values: given.map(([, value]) => value) };
 }

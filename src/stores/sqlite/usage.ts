@@ -1,36 +1,17 @@
 import { firstDebitNumber } from '../../domain/debit.ts';
 import type { Ref } from '../../domain/entities.ts';
-import type { CountedDenial, Denial, DenialFilter, KeyHour, UsageBucket, UsageQuery, UsageSum, UsageWrites } from '../../domain/store.ts';
-import { dayOf, hourOf, HOURS_PER_DAY, type Instant, type UtcDay, type UtcHour } from '../../domain/utc-day.ts';
-import type { DenialCode } from '../../domain/verdict.ts';
+import type { CountedDenial, Denial, DenialFilter, KeyHour, UsageQuery, UsageSum, UsageWrites } from '../../domain/store.ts';
+import { HOURS_PER_DAY, type Instant, type UtcDay, type UtcHour } from '../../domain/utc-day.ts';
+import { Conditions } from '../clauses.ts';
+import { bucketColumn, DAYS, HOURS, joined, type DeniedSum, type SpentSum } from '../usage-sums.ts';
 import { countDenied, deniedPage, deniedSince } from './denials.ts';
 import type { Folding } from './folding.ts';
 import { keyHours } from './key-hours.ts';
 import { NOT_ROLLED_UP, OPEN_HOURS } from './daily-usage.ts';
-import { Conditions, type Sql } from './sql.ts';
+import type { Sql } from './sql.ts';
 import { UNFOLDED } from './uses.ts';
 
 const REFS = 'account_ref, key_ref, service_ref';
-
-const HOURS = { table: 'usage_hours', denied: 'denied_hours', column: 'hour', ms: 3_600_000, numberOf: hourOf };
-const DAYS = { table: 'usage_days', denied: 'denied_days', column: 'day', ms: 86_400_000, numberOf: dayOf };
-
-function bucketColumn(by: UsageBucket, unit: typeof HOURS): string {
-  switch (by) {
-    case 'hour':
-      return unit.column;
-    case 'day':
-      return unit === HOURS ? 'hour / 24' : 'day';
-    case 'account':
-      return 'account_ref';
-    case 'key':
-      return 'key_ref';
-    case 'service':
-      return 'service_ref';
-    case 'code':
-      return '0';
-  }
-}
 
 export class SqliteUsage implements UsageWrites {
   readonly #sql: Sql;
@@ -51,13 +32,13 @@ export class SqliteUsage implements UsageWrites {
       { table: unfoldedUsage(unit), where: conditions(query, unit.column, from, to) },
     ];
     const columns = `${unit.column}, ${REFS}, requests, credits`;
-    const spent = this.#sql.all<{ bucket: number; requests: number; credits: number }>(
+    const spent = this.#sql.all<SpentSum>(
       `SELECT ${bucket} AS bucket, sum(requests) AS requests, sum(credits) AS credits
        FROM (${parts.map(({ table, where }) => `SELECT ${columns} FROM ${table} ${where.text}`).join(' UNION ALL ')}) GROUP BY 1 ORDER BY 1`,
       ...parts.flatMap(({ where }) => where.values),
     );
     const where = conditions(query, unit.column, from, to);
-    const denied = this.#sql.all<{ bucket: number; code: DenialCode; requests: number }>(
+    const denied = this.#sql.all<DeniedSum>(
       `SELECT ${bucket} AS bucket, code, sum(requests) AS requests FROM ${unit.denied} ${where.text} GROUP BY 1, 2 ORDER BY 1, 2`,
       ...where.values,
     );
@@ -172,18 +153,4 @@ function numbersAsJson(from: number, to: number): string {
 function unfoldedUsage(unit: typeof HOURS): string {
   return `(SELECT at / ${String(unit.ms)} AS ${unit.column}, account_ref, ifnull(key_ref, 0) AS key_ref, service_ref, 1 AS requests,
     cost AS credits FROM ${UNFOLDED})`;
-}
-
-function joined(
-  spent: readonly { bucket: number; requests: number; credits: number }[],
-  denied: readonly { bucket: number; code: DenialCode; requests: number }[],
-): UsageSum[] {
-  const sums = new Map<number, { requests: number; credits: number; denied: Partial<Record<DenialCode, number>> }>();
-  for (const { bucket, requests, credits } of spent) sums.set(bucket, { requests, credits, denied: {} });
-  for (const { bucket, code, requests } of denied) {
-    const sum = sums.get(bucket) ?? { requests: 0, credits: 0, denied: {} };
-    sum.denied[code] = requests;
-    sums.set(bucket, sum);
-  }
-  return [...sums].map(([bucket, sum]) => ({ bucket, ...sum })).sort((one, other) => one.bucket - other.bucket);
 }
