@@ -11,6 +11,7 @@ export default {
       (name) => `<rootDir>/test/${name}.test.ts`,
     ),
     ...['race/races', 'race/postgres/races', 'http/fuzz', 'e2e/secrets'].map((name) => `<rootDir>/test/${name}.test.ts`),
+    '<rootDir>/test/operations/**/{export-and-import,reset-clock,simulate-requests}.test.ts',
     ...['faults', 'serve-faults', 'power-loss', 'clocks-apart', 'midnight-kills'].map((name) => `<rootDir>/test/system/${name}.test.ts`),
   ],
   testPathIgnorePatterns: ['/node_modules/'],

@@ -8,6 +8,7 @@ import type { ServiceVariables } from '../src/commands/serve-variables.ts';
 import type { Actor, Store } from '../src/domain/store.ts';
 import type { Instant } from '../src/domain/utc-day.ts';
 import { openStore } from '../src/stores/open-store.ts';
+import { PROPERTY_TIMES } from './budget.ts';
 import { refuseTold } from './secrets.ts';
 
 /** A clock that stands still until it is set. */
@@ -76,6 +77,11 @@ export function temporaryStore(now: string, clock: TestClock = { now: Date.parse
 /** The same where the test needs it but once: on SQLite it is in memory. */
 export async function memoryStore(now: string, clock: TestClock = { now: Date.parse(now) }): Promise<{ store: Store; clock: TestClock }> {
   return elsewhere === null ? { store: await storeInMemory(clock), clock } : elsewhere(clock);
+}
+
+/** How many runs of a property have a store of their own: so many in memory, and fewer where a new store takes longer. */
+export function runsOf(inMemory: number): number {
+  return PROPERTY_TIMES * (elsewhere === null ? inMemory : Math.ceil(inMemory / 8));
 }
 
 /** What a process has that nobody started as a service. */

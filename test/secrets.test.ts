@@ -1,7 +1,10 @@
 import { randomBytes } from 'node:crypto';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, test } from '@jest/globals';
 import { maskApiKey, mintApiKey } from '../src/domain/api-key.ts';
+import { page, ROOT } from './markdown.ts';
 import { Secrets, keysIn, refuseTold } from './secrets.ts';
 
 // The search that every scan of the suite relies on: it has to find what it looks for, or a clean scan would say nothing.
@@ -75,5 +78,27 @@ describe('a run of keyctl', () => {
     expect(refused(['create'], `${secret}\n`, `made ${secret}`)).toBe(true);
     expect(refused(['create'], `${secret} ${secret}`)).toBe(true);
     expect(refused(['create', '--out', 'file'], secret)).toBe(true);
+  });
+});
+
+describe('the sources', () => {
+  const ignored = page('.gitignore').trimEnd().split('\n');
+  const isIgnored = (path: string): boolean =>
+    ignored.some((pattern) => (pattern.startsWith('*') ? path.endsWith(pattern.slice(1)) : `${path}/` === pattern));
+
+  /** The files below a folder of the sources, but for what no clone has. */
+  function filesIn(folder: string): readonly string[] {
+    return readdirSync(join(ROOT, folder), { withFileTypes: true }).flatMap((entry) => {
+      const path = join(folder, entry.name);
+      if (isIgnored(path) || path === '.git') return [];
+      if (entry.isDirectory()) return filesIn(path);
+      return entry.isFile() ? [path] : [];
+    });
+  }
+
+  test('are text: no store is among them, nor what else a program may have left behind', () => {
+    const files = filesIn('');
+    expect(files).toContain('test/secrets.test.ts');
+    expect(files.filter((path) => readFileSync(join(ROOT, path)).includes(0))).toEqual([]);
   });
 });

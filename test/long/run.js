@@ -39,6 +39,7 @@ const tests = await run(
   ['--experimental-vm-modules', '--no-warnings', 'node_modules/jest/bin/jest.js', '--config', 'jest.long.config.js'],
   {
     ...{ KEYCTL_TEST_MS: String(Math.round(BUDGET_MS)), KEYCTL_TEST_SEQUENCES: '100000000' },
+    ...{ KEYCTL_TEST_FAULT_EVERY: '1', KEYCTL_TEST_PROPERTY_TIMES: '4' },
     ...{ KEYCTL_TEST_KILLS: '500', KEYCTL_TEST_ROUNDS: String(Math.max(1, Math.round(MINUTES))) },
   },
 );

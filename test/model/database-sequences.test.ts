@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { explore, DATABASE_BUDGET } from './budget.ts';
+import { DATABASE_SEQUENCES } from '../budget.ts';
+import { explore } from './exploring.ts';
 import { follow } from './following.ts';
 import { DATABASES } from './grounds.ts';
 import { step, type Step } from './steps.ts';
@@ -21,17 +22,17 @@ describe('whatever operators, customers and the clock do, in whatever order, by 
       let steps = 0;
       let last: Promise<void> = Promise.resolve();
       const property = fc.asyncProperty(
-        fc.array(step, { minLength: 1, maxLength: DATABASE_BUDGET.steps, size: 'max' }),
+        fc.array(step, { minLength: 1, maxLength: DATABASE_SEQUENCES.steps, size: 'max' }),
         async (sequence: readonly Step[]) => {
           steps += sequence.length;
           await (last = follow(begun, sequence));
         },
       );
-      const { numRuns } = await explore('test/model/database-sequences.test.ts', property, DATABASE_BUDGET, () => ({ steps }));
+      const { numRuns } = await explore('test/model/database-sequences.test.ts', property, DATABASE_SEQUENCES, () => ({ steps }));
       // The one in which the time was up goes on; its databases are removed in its end.
       await last;
       expect(numRuns).toBeGreaterThan(0);
     },
-    DATABASE_BUDGET.ms + 60_000,
+    DATABASE_SEQUENCES.ms + 60_000,
   );
 });

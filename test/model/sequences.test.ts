@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { explore, MODEL_BUDGET } from './budget.ts';
+import { SEQUENCES } from '../budget.ts';
+import { explore } from './exploring.ts';
 import { follow } from './following.ts';
 import { FILES } from './grounds.ts';
 import { step, type Step } from './steps.ts';
@@ -20,15 +21,15 @@ describe('whatever operators, customers and the clock do, in whatever order, by 
     async () => {
       let steps = 0;
       const property = fc.asyncProperty(
-        fc.array(step, { minLength: 1, maxLength: MODEL_BUDGET.steps, size: 'max' }),
+        fc.array(step, { minLength: 1, maxLength: SEQUENCES.steps, size: 'max' }),
         async (sequence: readonly Step[]) => {
           steps += sequence.length;
           await follow(begun, sequence);
         },
       );
-      const { numRuns } = await explore('test/model/sequences.test.ts', property, MODEL_BUDGET, () => ({ steps }));
+      const { numRuns } = await explore('test/model/sequences.test.ts', property, SEQUENCES, () => ({ steps }));
       expect(numRuns).toBeGreaterThan(0);
     },
-    MODEL_BUDGET.ms + 60_000,
+    SEQUENCES.ms + 60_000,
   );
 });

@@ -20,7 +20,7 @@ import { reset } from '../../src/operations/reset.ts';
 import { setTier } from '../../src/operations/set-tier.ts';
 import { suspendAccount } from '../../src/operations/suspend-account.ts';
 import { undoImport } from '../../src/operations/undo-import.ts';
-import { ACTOR, type TestClock } from '../harness.ts';
+import { ACTOR, runsOf, type TestClock } from '../harness.ts';
 import { page, section, tableOf } from '../markdown.ts';
 import { addAccount, failureOf, memoryStore } from './account-fixture.ts';
 import { comparable, emptyStore, exported, imported } from './archive-fixture.ts';
@@ -184,9 +184,9 @@ describe('a whole export', () => {
         expect(await usageOf(copy, clock)).toEqual(await usageOf(store, clock));
         await Promise.all([store.close(), copy.close()]);
       }),
-      { numRuns: 25 },
+      { numRuns: runsOf(25) },
     );
-  }, 60_000);
+  }, 120_000);
 
   test('is refused by a store that is in use, by one that was cut short, and by one whose lines do not fit', async () => {
     const { store, clock } = await World.begin();

@@ -6,7 +6,7 @@ import { dayOf, MS_PER_DAY, MS_PER_HOUR, startOfDay, type UtcDay } from '../../s
 import { giveCredit } from '../../src/operations/give-credit.ts';
 import { refundDebit } from '../../src/operations/refund-debit.ts';
 import { WHOLE, type Stint } from '../../src/operations/steps.ts';
-import { ACTOR } from '../harness.ts';
+import { ACTOR, runsOf } from '../harness.ts';
 import { addAccount, charge, memoryStore, viewAccount } from './account-fixture.ts';
 import { allBooks, runReset } from './reset-fixture.ts';
 
@@ -166,8 +166,7 @@ describe('whatever the clock does and whenever reset runs', () => {
         await checkBooks(store);
         await store.close();
       }),
-      // Each run has a store of its own, which takes longer in a database: as many as there is time for.
-      { numRuns: 60, interruptAfterTimeLimit: 15_000 },
+      { numRuns: runsOf(60) },
     );
   }, 90_000);
 

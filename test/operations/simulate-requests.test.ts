@@ -9,7 +9,7 @@ import { findAccount } from '../../src/operations/find-account.ts';
 import { giveCredit } from '../../src/operations/give-credit.ts';
 import { setTier } from '../../src/operations/set-tier.ts';
 import { simulateRequests, type SimulateRequests } from '../../src/operations/simulate-requests.ts';
-import { ACTOR, type TestClock } from '../harness.ts';
+import { ACTOR, runsOf, type TestClock } from '../harness.ts';
 import { addAccount, charge, failureOf, memoryStore } from './account-fixture.ts';
 
 const NOON = '2026-11-22T12:00:00.000Z';
@@ -127,8 +127,7 @@ describe('simulating requests', () => {
           await store.close();
         },
       ),
-      // Each run has a store of its own, which takes longer in a database: as many as there is time for.
-      { numRuns: 60, interruptAfterTimeLimit: 15_000 },
+      { numRuns: runsOf(60) },
     );
-  });
+  }, 90_000);
 });

@@ -1,6 +1,8 @@
 import { copyFileSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from '@jest/globals';
+import { FAULT_EVERY, SEED } from '../budget.ts';
+import { Chance } from '../chance.ts';
 import { keyctl, type Outcome } from '../harness.ts';
 import { proveBooks, type ProvedBooks } from '../proved-books.ts';
 import { faultsMet, underFault, type Fault } from './strace.ts';
@@ -24,6 +26,8 @@ export interface Swept {
   readonly calls: readonly string[];
   /** Only calls on this file of the command's folder fail; else all of them. */
   readonly only?: string;
+  /** One in so many of them fails, if that is not what the budget says. */
+  readonly every?: number;
 }
 
 /** What the outcomes were, by exit code: the figures of a sweep. */
@@ -36,18 +40,20 @@ const LANES = [
 ] as const;
 
 /**
- * Runs a command again and again, each time on a fresh copy of the store, with its n-th call failing, for every n that it has: once, or
- * from then on, as on a disk that stays full. After each, `check` is told what came of it, once the store was opened anew and its books
- * were read.
+ * Runs a command again and again, each time on a fresh copy of the store, with its n-th call failing, for every n that it has, or for the
+ * share of them that the budget allows: once, or from then on, as on a disk that stays full. After each, `check` is told what came of it,
+ * once the store was opened anew and its books were read.
  */
 export async function sweep(swept: Swept, check: (run: Broken) => Promise<void> | void): Promise<Figures> {
   const figures: Figures = {};
-  const lanes = swept.calls.flatMap((calls) => LANES.map((lane) => ({ ...lane, calls })));
+  const chance = new Chance(SEED);
+  const every = swept.every ?? FAULT_EVERY;
+  const lanes = swept.calls.flatMap((calls) => LANES.map((lane) => ({ ...lane, calls, first: 1 + chance.below(every) })));
   // Two at a time, for two cores.
   const take = async (): Promise<void> => {
     for (let lane = lanes.shift(); lane !== undefined; lane = lanes.shift()) {
-      const { calls, error, lasting } = lane;
-      for (let n = 1; ; n += 1) {
+      const { calls, error, lasting, first } = lane;
+      for (let n = first; ; n += every) {
         const run = await broken(swept, { calls, error, when: `${String(n)}${lasting}` });
         if (run === null) break;
         expectOrderly(run);

@@ -12,6 +12,7 @@ import { jsonListOf, jsonOf } from './http-client.ts';
 
 /** better-sqlite3 is compiled where no prebuilt file can be had, which takes minutes. */
 const INSTALL_MS = 900_000;
+const SQLITE = 'node_modules/better-sqlite3';
 
 const folder = temporaryFolder();
 let clone: string;
@@ -28,8 +29,21 @@ afterAll(() => {
   folder.cleanUp();
 });
 
-async function run(cwd: string, program: string, args: readonly string[]): Promise<string> {
-  const env = { ...environmentOutsideNpm(), KEYCTL_DB: join(folder.path, 'store.db') };
+/**
+ * A folder with a prebuilt file of better-sqlite3, made of what the install of this tree has: what compiles here has compiled then. Its own
+ * script for installing looks into such a folder first; where it wants another release of it, it compiles.
+ */
+async function prebuilt(): Promise<string> {
+  const { version: release } = jsonOf(page(`${SQLITE}/package.json`));
+  const name = `better-sqlite3-v${String(release)}-node-v${process.versions.modules}-${process.platform}-${process.arch}.tar.gz`;
+  const place = join(folder.path, 'prebuilt');
+  mkdirSync(place);
+  await run(join(ROOT, SQLITE), 'tar', ['-czf', join(place, name), 'build/Release/better_sqlite3.node']);
+  return place;
+}
+
+async function run(cwd: string, program: string, args: readonly string[], more: Readonly<Record<string, string>> = {}): Promise<string> {
+  const env = { ...environmentOutsideNpm(), KEYCTL_DB: join(folder.path, 'store.db'), ...more };
   const { stdout } = await promisify(execFile)(program, [...args], { cwd, env });
   return stdout;
 }
@@ -66,7 +80,8 @@ test(
   async () => {
     const empty = join(folder.path, 'empty');
     mkdirSync(empty);
-    await run(empty, 'npm', ['install', '--no-audit', '--no-fund', tarball()]);
+    const env = { npm_config_better_sqlite3_local_prebuilds: await prebuilt() };
+    await run(empty, 'npm', ['install', '--no-audit', '--no-fund', tarball()], env);
     expect((await run(empty, 'npx', ['keyctl', '--version'])).trim()).toBe(version);
     expect((await run(empty, 'npx', ['apikeyctl', '--version'])).trim()).toBe(version);
     expect(await run(empty, 'npx', ['keyctl', 'create', '--name', 'installed'])).toMatch(/^kc_prod_[0-9A-Za-z]{36}\n$/);

@@ -5,7 +5,7 @@ import { rolldown } from 'rolldown';
 import configs from '../../rolldown.config.js';
 
 /**
- * Builds keyctl as a program of another schema into a folder, with `fill.js`, which makes a store with it:
+ * Builds keyctl as a program of another schema into a folder, with `fill.js`, which makes a store with it, and `read.js`, which reads one:
  *
  *     node test/upgrade/build-program.js <folder> <schema>               one of an earlier schema
  *     node test/upgrade/build-program.js <folder> +<usable since> [sql]  one of the next, which programs since that schema may use
@@ -57,7 +57,7 @@ const { output, plugins, input, ...options } = program;
 const bundle = await rolldown({
   logLevel: 'silent',
   ...options,
-  input: { ...input, fill: join(root, 'test/upgrade/fill.ts') },
+  input: { ...input, fill: join(root, 'test/upgrade/fill.ts'), read: join(root, 'test/upgrade/read.ts') },
   plugins: [otherSchema, ...plugins],
   cwd: root,
 });

@@ -1,3 +1,4 @@
+import { setTimeout as wait } from 'node:timers/promises';
 import type { Filled } from './fill.ts';
 import type { Program, Server } from './program.ts';
 
@@ -9,6 +10,9 @@ export async function insist(server: Server, apiKey: string, retried: () => void
     retried();
   }
 }
+
+/** So long a client rests after each answer: the processes that start and stop meanwhile are what the test is about. */
+const REST_MS = 5;
 
 /** An account without limits, one whose credits run out, and clients that compare every verdict with what it has to be. */
 export async function load(by: Program, db: string, filled: readonly Filled[]) {
@@ -33,6 +37,7 @@ export async function load(by: Program, db: string, filled: readonly Filled[]) {
         const found = await insist(server, apiKey, () => (unanswered += 1));
         if (found !== code) wrong.push(`${name} was answered ${found} and not ${code}`);
         if (apiKey === open && found === 'ok') admitted += 1;
+        await wait(REST_MS);
       }
     };
     const all = Array.from({ length: 4 }, (_, number) => client(number));

@@ -53,10 +53,19 @@ export class Program {
 
   /** Makes a store with something of everything in it, and returns what fill.ts prints. */
   async fill<Filled>(db: string): Promise<Filled> {
-    if (this.#folder === null) throw new RangeError('only a program that was built for a test can fill a store');
-    const { code, stdout, stderr } = await run([join(this.#folder, 'dist/fill.js'), db]);
+    return (await this.#script('fill.js', db)) as Filled;
+  }
+
+  /** What read.ts prints of a store. */
+  async read(db: string): Promise<Readonly<Record<string, unknown>>> {
+    return (await this.#script('read.js', db)) as Readonly<Record<string, unknown>>;
+  }
+
+  async #script(name: string, db: string): Promise<unknown> {
+    if (this.#folder === null) throw new RangeError('only a program that was built for a test has scripts of it');
+    const { code, stdout, stderr } = await run([join(this.#folder, 'dist', name), db]);
     if (code !== 0) throw new Error(stderr);
-    return JSON.parse(stdout) as Filled;
+    return JSON.parse(stdout) as unknown;
   }
 
   call(db: string, args: readonly string[], stdin = ''): Promise<Outcome> {
