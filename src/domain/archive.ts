@@ -168,16 +168,19 @@ export interface ArchiveRows {
   count(scope: Scope): Promise<number>;
   /** All rows of a kind, some at a time, in an order in which they can be put back. */
   rows<Name extends Kind>(kind: Name, scope: Scope): AsyncIterable<readonly ArchiveRow<Name>[]>;
-  /** What all rows come to, of every kind and day of which there are any: equal in two stores that hold the same. */
-  sums(): Promise<readonly ArchiveSum[]>;
+  /** What all rows of a kind come to, of every day of which there are any: equal in two stores that hold the same. */
+  sums(kind: Kind): Promise<readonly ArchiveSum[]>;
 }
 
 export interface ArchiveWrites extends ArchiveRows {
-  /** Empties an untouched store of what it began with. */
-  clear(): Promise<void>;
+  /**
+   * Empties an untouched store of what it began with. Rows of a file are checked one by one as they are put in; those of another store, which had
+   * checked them, may be checked by `seal`.
+   */
+  clear(source: 'file' | 'store'): Promise<void>;
   /** Puts rows in, one after the other. Throws Misfit for the first that does not fit those before it; then the transaction is of no more use. */
   put<Name extends Kind>(kind: Name, rows: readonly ArchiveRow<Name>[]): Promise<void>;
-  /** To be called after the last row. */
+  /** To be called after the last row. Throws Misfit where rows of another store do not fit after all. */
   seal(): Promise<void>;
   /** From the commit on no program, of whatever release, uses the store any more; each is told where it went. */
   giveUp(to: string, at: Instant): Promise<void>;

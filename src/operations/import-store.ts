@@ -74,7 +74,7 @@ function wrongWith(record: Readonly<Record<string, unknown>> | null): string | n
 async function write({ store, actor, steps }: Importer, total: number): Promise<void> {
   await store.write(async (tx, now) => {
     checkUntouched(await tx.archive.isUntouched());
-    await tx.archive.clear();
+    await tx.archive.clear('file');
     let [after, done] = [0, 0];
     for (;;) {
       const page = await tx.staging.page(after, LINES_PER_PAGE);

@@ -75,7 +75,7 @@ export interface Preview extends Pick<Migration, 'source' | 'tell'> {
 /** What a move would find: counts, and whether it can begin. Writes nothing, and nobody waits. */
 export async function previewMigration({ source, target, to, tell }: Preview): Promise<MigrationReport> {
   await target?.read((into) => checkUntouched(into, to));
-  const sums = await source.read((from) => from.archive.sums());
+  const sums = await source.read(async (from) => (await Promise.all(ALL_KINDS.map((kind) => from.archive.sums(kind)))).flat());
   await proveSound(source, source, tell);
   return report({ source, target: { location: to } }, sums, true);
 }
@@ -91,7 +91,7 @@ async function checkUntouched(into: ReadTransaction, location: string): Promise<
 async function copy(from: ReadTransaction, into: WriteTransaction, tell: Migration['tell']): Promise<void> {
   const total = await from.archive.count('store');
   let done = 0;
-  await into.archive.clear();
+  await into.archive.clear('store');
   for (const kind of ALL_KINDS) {
     let writing: Promise<unknown> = Promise.resolve();
     try {
@@ -107,14 +107,19 @@ async function copy(from: ReadTransaction, into: WriteTransaction, tell: Migrati
       }
       await writing;
     } catch (error) {
-      if (!(error instanceof Misfit)) throw error;
-      throw disagreement(kind, `a row does not fit those before it (${error.message})`, error);
+      throw misfit(kind, error);
     } finally {
       // Whatever ends the copy, nothing of it may be on its way when the transaction ends.
       await Promise.allSettled([writing]);
     }
   }
-  await into.archive.seal();
+  await into.archive.seal().catch((error: unknown) => {
+    throw misfit(null, error);
+  });
+}
+
+function misfit(kind: Kind | null, error: unknown): unknown {
+  return error instanceof Misfit ? disagreement(kind, `a row does not fit those before it (${error.message})`, error) : error;
 }
 
 async function note(

@@ -11,10 +11,10 @@ import type { Progress } from './steps.ts';
 import { ToldFindings } from './told-findings.ts';
 import { whatIsKept, wholeFrom, type Keeping, type WholeFrom } from './what-is-kept.ts';
 
-/** How many accounts one read looks at: fewer where many have books, more where hardly any has. */
+/** How many accounts one read looks at: fewer where many have books, more where hardly any has. It begins with no more than would all have books. */
 const LEAST_ACCOUNTS = 500;
 const MOST_ACCOUNTS = 64_000;
-const AIM_FACTS = 2_000;
+const AIM_FACTS = 4_000;
 const SPARSE = 1_000;
 /** How many suspects are looked at again in one snapshot, and how many may be wrong indeed before the others are only counted. */
 const SUSPECTS_PER_LOOK = 500;
@@ -155,7 +155,7 @@ class DayProof {
 
   /** Through all accounts; the last range has no end, so that books of accounts that there are not are found as well. */
   async #walk(tell: (share: number) => void): Promise<void> {
-    let size = LEAST_ACCOUNTS;
+    let size = AIM_FACTS;
     for (let after = Number.MIN_SAFE_INTEGER; after < Number.MAX_SAFE_INTEGER;) {
       const { found, through, last } = await this.#store.read(async (tx) => {
         const last = await tx.accounts.lastRef();

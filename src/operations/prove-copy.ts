@@ -1,4 +1,4 @@
-import type { ArchiveSum, Kind } from '../domain/archive.ts';
+import { ALL_KINDS, type ArchiveSum, type Kind } from '../domain/archive.ts';
 import { KeyctlError } from '../domain/error.ts';
 import type { ReadTransaction, Snapshots, Store } from '../domain/store.ts';
 import { formatDay } from '../domain/utc-day.ts';
@@ -11,8 +11,20 @@ export async function proveEqual(
   into: ReadTransaction,
   tell: (progress: Progress) => void,
 ): Promise<readonly ArchiveSum[]> {
-  tell({ text: 'comparing', done: 0, total: 1 });
-  const [sums, copied] = await Promise.all([from.archive.sums(), into.archive.sums()]);
+  const all: ArchiveSum[] = [];
+  for (const [done, kind] of ALL_KINDS.entries()) {
+    tell({ text: 'comparing', done, total: ALL_KINDS.length });
+    // A store in a file answers before the call returns: the other one works meanwhile if it was asked first.
+    const copied = into.archive.sums(kind);
+    const [sums, theirs] = await Promise.all([from.archive.sums(kind), copied]);
+    compareSums(sums, theirs);
+    all.push(...sums);
+  }
+  tell({ text: 'comparing', done: ALL_KINDS.length, total: ALL_KINDS.length });
+  return all;
+}
+
+function compareSums(sums: readonly ArchiveSum[], copied: readonly ArchiveSum[]): void {
   const found = new Map(copied.map((sum) => [nameOf(sum), sum]));
   for (const sum of sums) {
     const other = found.get(nameOf(sum));
@@ -21,17 +33,16 @@ export async function proveEqual(
     found.delete(nameOf(sum));
   }
   for (const [name, { kind, rows }] of found) throw disagreement(kind, `${name}: ${String(rows)} rows that the store does not have`);
-  tell({ text: 'comparing', done: 1, total: 1 });
-  return sums;
 }
 
 function nameOf({ kind, day }: ArchiveSum): string {
   return day === null ? kind : `${kind} of ${formatDay(day)}`;
 }
 
-export function disagreement(kind: Kind, what: string, cause?: unknown): KeyctlError {
+/** `kind` is what does not agree; null where it is not known. */
+export function disagreement(kind: Kind | null, what: string, cause?: unknown): KeyctlError {
   return new KeyctlError('failed', `The copy would not be the same as the store: ${what}. Nothing was moved.`, {
-    hint: `Look at the store with: keyctl doctor. If it is sound, tell whoever makes keyctl about ${kind}.`,
+    hint: `Look at the store with: keyctl doctor. If it is sound, tell whoever makes keyctl about ${kind ?? 'the copy'}.`,
     cause,
   });
 }

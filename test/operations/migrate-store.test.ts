@@ -187,6 +187,9 @@ describe.each(STORE_KINDS)('a move to $name', (kind) => {
       await expect(failure).rejects.toMatchObject({ code: 'failed', message: expect.stringContaining(kind) });
       expect(comparable(await exported(place.store))).toEqual(comparable(empty));
     }
+    const twice = move({ target: changing(place.store, 'usedDay', (rows) => [...rows, ...rows]) });
+    await expect(twice).rejects.toMatchObject({ code: 'failed', message: expect.stringContaining('does not fit') });
+    expect(comparable(await exported(place.store))).toEqual(comparable(empty));
     expect(comparable(await exported(opened.store))).toEqual(comparable(before));
     expect((await move()).keys).toBe(6);
   });
@@ -248,8 +251,8 @@ function changing(store: Store, changed: Kind, change: Change): Store {
 
 function bound(archive: ArchiveWrites): ArchiveWrites {
   return {
-    ...{ isUntouched: () => archive.isUntouched(), count: (scope) => archive.count(scope), sums: () => archive.sums() },
-    ...{ rows: (kind, scope) => archive.rows(kind, scope), clear: () => archive.clear(), seal: () => archive.seal() },
+    ...{ isUntouched: () => archive.isUntouched(), count: (scope) => archive.count(scope), sums: (kind) => archive.sums(kind) },
+    ...{ rows: (kind, scope) => archive.rows(kind, scope), clear: (source) => archive.clear(source), seal: () => archive.seal() },
     ...{ put: (kind, rows) => archive.put(kind, rows), giveUp: (to, at) => archive.giveUp(to, at) },
   };
 }

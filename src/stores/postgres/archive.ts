@@ -1,13 +1,15 @@
-import { ALL_KINDS, type ArchiveRow, type ArchiveSum, type ArchiveWrites, type Kind, type Scope } from '../../domain/archive.ts';
+import { Misfit, type ArchiveRow, type ArchiveSum, type ArchiveWrites, type Kind, type Scope } from '../../domain/archive.ts';
 import type { Instant } from '../../domain/utc-day.ts';
 import { sumsOf } from '../archive-sums.ts';
 import { ArchivePut } from './archive-put.ts';
 import { anyRowsOf, JSON_COLUMNS, rowsOf } from './archive-rows.ts';
+import { codeOf } from './errors.ts';
+import { takeIndexes } from './later-indexes.ts';
 import { giveUp } from './moved.ts';
 import type { Sql } from './sql.ts';
 
 /** Rows are handed on this many at a time. */
-const ROWS_AT_ONCE = 2_000;
+const ROWS_AT_ONCE = 5_000;
 
 /** What a store is emptied of before another's rows are put into it; children before their parents. */
 const BEGINNINGS = [
@@ -29,6 +31,8 @@ const COUNTED = {
 /** Tables that grow, of which the planner knows nothing before it has looked at them. */
 const GROWN = [...COUNTED.store, 'running_days', 'account_tiers', 'key_activity', 'denied_days', 'denials', 'audit'];
 
+const UNIQUE_VIOLATION = '23505';
+
 /** Few rows are looked up in tables of any size: without statistics the planner would read all of the smaller ones each time. */
 const LOOK_UP = 'SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off';
 const AS_EVER = 'SET LOCAL enable_hashjoin TO DEFAULT; SET LOCAL enable_mergejoin TO DEFAULT';
@@ -36,6 +40,8 @@ const AS_EVER = 'SET LOCAL enable_hashjoin TO DEFAULT; SET LOCAL enable_mergejoi
 export class PostgresArchive implements ArchiveWrites {
   readonly #sql: Sql;
   #putting: ArchivePut | null = null;
+  /** What makes the indexes that were taken away. */
+  #indexes: readonly string[] = [];
 
   constructor(sql: Sql) {
     this.#sql = sql;
@@ -65,13 +71,9 @@ export class PostgresArchive implements ArchiveWrites {
     await this.#sql.run(`CLOSE ${cursor}`);
   }
 
-  async sums(): Promise<readonly ArchiveSum[]> {
-    const sums: ArchiveSum[] = [];
-    for (const kind of ALL_KINDS) {
-      const rows = await this.#sql.all<Omit<ArchiveSum, 'kind'>>(sumsOf(kind, anyRowsOf(kind, 'store')));
-      sums.push(...rows.map((sum) => ({ kind, ...sum })));
-    }
-    return sums;
+  async sums(kind: Kind): Promise<readonly ArchiveSum[]> {
+    const rows = await this.#sql.all<Omit<ArchiveSum, 'kind'>>(sumsOf(kind, anyRowsOf(kind, 'store')));
+    return rows.map((sum) => ({ kind, ...sum }));
   }
 
   async isUntouched(): Promise<boolean> {
@@ -80,11 +82,12 @@ export class PostgresArchive implements ArchiveWrites {
     return (await this.#sql.number(text)) === 1;
   }
 
-  async clear(): Promise<void> {
+  async clear(source: 'file' | 'store'): Promise<void> {
     for (const table of BEGINNINGS) await this.#sql.run(`DELETE FROM ${table}`);
     await this.#sql.run('UPDATE state SET counting_day = 0');
     await this.#sql.run('ALTER TABLE services ALTER COLUMN ref RESTART');
     await this.#sql.connection.script(LOOK_UP);
+    this.#indexes = source === 'store' ? await takeIndexes(this.#sql) : [];
     this.#putting = new ArchivePut(this.#sql);
   }
 
@@ -94,13 +97,25 @@ export class PostgresArchive implements ArchiveWrites {
   }
 
   async seal(): Promise<void> {
+    await this.#sql.connection.script(AS_EVER);
+    await this.#makeIndexes();
     const newest = '(SELECT coalesce(max(number), 0) AS number FROM debits)';
     // Every debit is in the usage that came with it, and the next ones are numbered on from there.
     await this.#sql.run(`UPDATE state SET folded_through = newest.number FROM ${newest} newest`);
     await this.#sql.run(`SELECT setval('debit_numbers', greatest(last_value, newest.number)) FROM debit_numbers, ${newest} newest`);
-    await this.#sql.connection.script(AS_EVER);
     await this.#sql.run(`ANALYZE ${GROWN.join(', ')}`);
     this.#putting = null;
+  }
+
+  async #makeIndexes(): Promise<void> {
+    for (const text of this.#indexes) {
+      try {
+        await this.#sql.run(text);
+      } catch (error) {
+        if (codeOf(error) === UNIQUE_VIOLATION) throw new Misfit('It is there twice.', 0, error);
+        throw error;
+      }
+    }
   }
 
   async giveUp(to: string, at: Instant): Promise<void> {

@@ -68,13 +68,14 @@ export class PostgresProof implements ProofRows {
   }
 
   async factsIn(day: UtcDay, refs: RefRange): Promise<readonly DayFacts[]> {
-    const books = await this.#credits.booksIn(day, refs);
-    const hours = await this.#hoursIn(day, refs);
-    const unfolded = await this.#unfoldedIn(day, refs);
+    const [books, hours, unfolded] = await Promise.all([
+      this.#credits.booksIn(day, refs),
+      this.#hoursIn(day, refs),
+      this.#unfoldedIn(day, refs),
+    ]);
     const owners = [...new Set([...books.map(({ accountRef }) => accountRef), ...hours.keys(), ...unfolded.keys()])];
     owners.sort((one, other) => one - other);
-    const accounts = await this.#accounts(day, owners);
-    const adjustments = await this.#adjustments(day, owners);
+    const [accounts, adjustments] = await Promise.all([this.#accounts(day, owners), this.#adjustments(day, owners)]);
     const stored = groupedByAccount(books);
     return owners.map((accountRef) => {
       const own = stored.get(accountRef) ?? [];
