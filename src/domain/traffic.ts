@@ -117,6 +117,13 @@ export interface UsageSum {
   readonly denied: Readonly<Partial<Record<DenialCode, number>>>;
 }
 
+/** What a key did on a day, and when it was last used, over all time. */
+export interface KeyUse {
+  readonly requests: number;
+  readonly credits: number;
+  readonly lastUsedAt: Instant | null;
+}
+
 /** What a key did in one UTC hour. */
 export interface KeyHour {
   readonly keyRef: Ref;
@@ -129,11 +136,8 @@ export interface KeyHour {
 export interface UsageRows {
   /** Sums of folded usage, of the debits past the cursor, and of denials. Ascending by bucket; buckets without traffic are left out. */
   sums(query: UsageQuery): Promise<readonly UsageSum[]>;
-  /** The day's traffic of keys and when they were last used (over all time). */
-  ofKeys(
-    keyRefs: readonly Ref[],
-    day: UtcDay,
-  ): Promise<ReadonlyMap<Ref, { requests: number; credits: number; lastUsedAt: Instant | null }>>;
+  /** The day's traffic of keys and when they were last used. */
+  ofKeys(keyRefs: readonly Ref[], day: UtcDay): Promise<ReadonlyMap<Ref, KeyUse>>;
   /** What keys did in the hours from `from` through `until`; hours in which a key did nothing are left out. */
   ofKeysByHour(keyRefs: readonly Ref[], from: UtcHour, until: UtcHour): Promise<readonly KeyHour[]>;
   /** Newest first; `before` is the last denial of the page before. */

@@ -43,6 +43,8 @@ function codesOf(denied: Denied): readonly DenialCode[] {
 
 type Whose = Pick<UsageRow, 'account' | 'accountId' | 'externalId' | 'tier'>;
 
+type Named = Whose & { readonly bucket: string | null };
+
 const NOBODY: Whose = { account: null, accountId: null, externalId: null, tier: null };
 
 /** The account's part of a row, with the tier that it had at the instant. */
@@ -70,8 +72,10 @@ export async function rowsOf(
         const found = await tx.accounts.byRef(ref);
         return { bucket: found?.name ?? null, ...whose(found, end) };
       });
-    case 'key':
-      return namedRows(sums, (ref) => keyBucket(tx, ref, account, end, now));
+    case 'key': {
+      const owners = new Map<Ref, Whose>();
+      return namedRows(sums, (ref) => keyBucket(tx, ref, { account, owners, end, now }));
+    }
     case 'service': {
       const names = new Map((await tx.catalogue.servicesEver()).map((service) => [service.ref, service.name]));
       const rows = await namedRows(sums, (ref) => Promise.resolve({ bucket: names.get(ref) ?? null, ...whose(account, end) }));
@@ -98,12 +102,13 @@ function timeRows(
   return rows;
 }
 
-async function namedRows(
-  sums: readonly UsageSum[],
-  name: (ref: Ref) => Promise<Whose & { readonly bucket: string | null }>,
-): Promise<readonly UsageRow[]> {
+async function namedRows(sums: readonly UsageSum[], name: (ref: Ref) => Promise<Named>): Promise<readonly UsageRow[]> {
   const rows: UsageRow[] = [];
-  for (const { bucket, requests, credits, denied } of sums) rows.push({ ...(await name(bucket)), requests, credits, denied });
+  for (const sum of sums) {
+    const { bucket, account, accountId, externalId, tier } = await name(sum.bucket);
+    const { requests, credits, denied } = sum;
+    rows.push({ bucket, account, accountId, externalId, tier, requests, credits, denied });
+  }
   return rows;
 }
 
@@ -128,12 +133,27 @@ function mergedByName(rows: readonly UsageRow[]): readonly UsageRow[] {
   return [...merged.values()];
 }
 
+interface KeyNaming {
+  /** Who is meant, where that is one. */
+  readonly account: Account | null;
+  /** Whose keys were named already: an account may have thousands. */
+  readonly owners: Map<Ref, Whose>;
+  readonly end: Instant;
+  readonly now: Instant;
+}
+
 /** A deleted key's name may be another's by now: it goes by its id. */
-async function keyBucket(tx: ReadTransaction, ref: Ref, account: Account | null, end: Instant, now: Instant) {
+async function keyBucket(tx: ReadTransaction, ref: Ref, { account, owners, end, now }: KeyNaming): Promise<Named> {
   const key = await tx.keys.byRef(ref);
-  if (key === null) return { bucket: null, ...whose(account, end) };
-  const owner = await tx.accounts.byRef(key.accountRef);
-  return { bucket: keyStatus(key, now) === 'deleted' ? key.id : `${owner?.name ?? ''}/${key.name}`, ...whose(owner, end) };
+  if (key === null) return named(null, whose(account, end));
+  let owner = owners.get(key.accountRef);
+  if (owner === undefined) owners.set(key.accountRef, (owner = whose(await tx.accounts.byRef(key.accountRef), end)));
+  return named(keyStatus(key, now) === 'deleted' ? key.id : `${owner.account ?? ''}/${key.name}`, owner);
+}
+
+/** Written out, since there may be a hundred thousand. */
+function named(bucket: string | null, { account, accountId, externalId, tier }: Whose): Named {
+  return { bucket, account, accountId, externalId, tier };
 }
 
 function codeRows(sums: readonly UsageSum[], account: Whose): readonly UsageRow[] {

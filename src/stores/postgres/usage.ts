@@ -1,6 +1,6 @@
 import { firstDebitNumber } from '../../domain/debit.ts';
 import type { Ref } from '../../domain/entities.ts';
-import type { CountedDenial, Denial, DenialFilter, KeyHour, UsageQuery, UsageSum, UsageWrites } from '../../domain/store.ts';
+import type { CountedDenial, Denial, DenialFilter, KeyHour, KeyUse, UsageQuery, UsageSum, UsageWrites } from '../../domain/store.ts';
 import type { Instant, UtcDay, UtcHour } from '../../domain/utc-day.ts';
 import { Conditions } from '../clauses.ts';
 import { bucketColumn, DAYS, HOURS, joined, type DeniedSum, type SpentSum } from '../usage-sums.ts';
@@ -43,12 +43,9 @@ export class PostgresUsage implements UsageWrites {
     return joined(spent, denied);
   }
 
-  async ofKeys(
-    keyRefs: readonly Ref[],
-    day: UtcDay,
-  ): Promise<ReadonlyMap<Ref, { requests: number; credits: number; lastUsedAt: Instant | null }>> {
+  async ofKeys(keyRefs: readonly Ref[], day: UtcDay): Promise<ReadonlyMap<Ref, KeyUse>> {
     const ofKey = (alias: string): string => `${alias}.account_ref = w.account_ref AND ${alias}.key_ref = w.ref`;
-    const rows = await this.#sql.all<{ ref: Ref; requests: number; credits: number; lastUsedAt: Instant | null }>(
+    const rows = await this.#sql.all<KeyUse & { ref: Ref }>(
       `WITH wanted AS MATERIALIZED (SELECT ref, account_ref, ?::bigint AS today FROM keys WHERE ref = ANY(?)),
          used AS (
            SELECT w.ref, u.requests, u.credits, 0 AS at FROM wanted w JOIN usage_days u ON ${ofKey('u')} AND u.day = w.today

@@ -14,9 +14,13 @@ export function rolledUp(day: string, accountRef: string): string {
   return `(${day} <= ${CLOSED_THROUGH} OR EXISTS (SELECT 1 FROM (${COUNTING}) c WHERE ${day} = c.day AND ${accountRef} <= c.counted_through))`;
 }
 
-/** Hours of usage that are in no row of usage_days yet, as a table. Bounded from below by its index. */
+/**
+ * Hours of usage that are in no row of usage_days yet, as a table. Bounded from below by its index; what is asked of each row is compared with
+ * what was read once, since there may be millions of them.
+ */
 export const NOT_ROLLED_UP = `(SELECT h.* FROM usage_hours h WHERE h.hour >= ${String(HOURS_PER_DAY)} * (${CLOSED_THROUGH} + 1)
-  AND NOT ${rolledUp(`h.hour / ${String(HOURS_PER_DAY)}`, 'h.account_ref')})`;
+  AND (h.hour / ${String(HOURS_PER_DAY)} <> (SELECT counting_day FROM state)
+    OR h.account_ref > ifnull((SELECT counted_through FROM (${COUNTING})), 0)))`;
 
 /** The hours of days that are not closed in which anything was used, for a recursive table `hours (hour)`: each is found by itself. */
 export const OPEN_HOURS = `SELECT min(hour) FROM usage_hours WHERE hour >= ${String(HOURS_PER_DAY)} * (${CLOSED_THROUGH} + 1)

@@ -1,6 +1,16 @@
 import { firstDebitNumber } from '../../domain/debit.ts';
 import type { Ref } from '../../domain/entities.ts';
-import type { CountedDenial, Denial, DenialFilter, KeyHour, UsageQuery, UsageSum, UsageWrites } from '../../domain/store.ts';
+import type {
+  CountedDenial,
+  Denial,
+  DenialFilter,
+  KeyHour,
+  KeyUse,
+  UsageBucket,
+  UsageQuery,
+  UsageSum,
+  UsageWrites,
+} from '../../domain/store.ts';
 import { HOURS_PER_DAY, type Instant, type UtcDay, type UtcHour } from '../../domain/utc-day.ts';
 import { Conditions } from '../clauses.ts';
 import { bucketColumn, DAYS, HOURS, joined, type DeniedSum, type SpentSum } from '../usage-sums.ts';
@@ -12,6 +22,7 @@ import type { Sql } from './sql.ts';
 import { UNFOLDED } from './uses.ts';
 
 const REFS = 'account_ref, key_ref, service_ref';
+const UNUSED: KeyUse = { requests: 0, credits: 0, lastUsedAt: null };
 
 export class SqliteUsage implements UsageWrites {
   readonly #sql: Sql;
@@ -27,14 +38,13 @@ export class SqliteUsage implements UsageWrites {
     const [from, to] = [unit.numberOf(query.from), unit.numberOf(query.to)];
     const bucket = bucketColumn(query.by, unit);
     const parts = [
-      { table: unit.table, where: conditions(query, unit.column, from, to) },
+      { table: unit.table, order: unit.column, where: conditions(query, unit.column, from, to) },
       ...(unit === DAYS ? [this.#hoursOfDays(query, from, to)] : []),
-      { table: unfoldedUsage(unit), where: conditions(query, unit.column, from, to) },
+      { table: unfoldedUsage(unit), order: unit.column, where: conditions(query, unit.column, from, to) },
     ];
-    const columns = `${unit.column}, ${REFS}, requests, credits`;
     const spent = this.#sql.all<SpentSum>(
       `SELECT ${bucket} AS bucket, sum(requests) AS requests, sum(credits) AS credits
-       FROM (${parts.map(({ table, where }) => `SELECT ${columns} FROM ${table} ${where.text}`).join(' UNION ALL ')}) GROUP BY 1 ORDER BY 1`,
+       FROM (${parts.map((part) => summed(part, query.by, unit)).join(' UNION ALL ')}) GROUP BY 1 ORDER BY 1`,
       ...parts.flatMap(({ where }) => where.values),
     );
     const where = conditions(query, unit.column, from, to);
@@ -46,34 +56,35 @@ export class SqliteUsage implements UsageWrites {
   }
 
   /** What the hours say of days that are not rolled up yet. */
-  #hoursOfDays(query: UsageQuery, from: UtcDay, to: UtcDay): { table: string; where: Conditions } {
+  #hoursOfDays(query: UsageQuery, from: UtcDay, to: UtcDay): Part {
     const first = Math.max(from, this.#sql.number('SELECT closed_through + 1 AS n FROM state'));
     return {
       table: `(SELECT *, hour / ${String(HOURS_PER_DAY)} AS day FROM ${NOT_ROLLED_UP})`,
+      order: 'hour',
       where: conditions(query, 'hour', first * HOURS_PER_DAY, Math.max(first, to) * HOURS_PER_DAY),
     };
   }
 
-  async ofKeys(
-    keyRefs: readonly Ref[],
-    day: UtcDay,
-  ): Promise<ReadonlyMap<Ref, { requests: number; credits: number; lastUsedAt: Instant | null }>> {
-    const rows = this.#sql.all<{ ref: Ref; requests: number; credits: number; lastUsedAt: Instant | null }>(
+  async ofKeys(keyRefs: readonly Ref[], day: UtcDay): Promise<ReadonlyMap<Ref, KeyUse>> {
+    const rows = this.#sql.all<KeyUse & { ref: Ref }>(
       `WITH RECURSIVE wanted AS MATERIALIZED (SELECT k.ref, k.account_ref FROM json_each(?) l CROSS JOIN keys k ON k.ref = l.value),
-         hours (hour) AS (${OPEN_HOURS}),
+         hours (hour) AS MATERIALIZED (${OPEN_HOURS}),
          used AS (
            SELECT u.key_ref, u.day, u.requests, u.credits, 0 AS at FROM wanted w CROSS JOIN usage_days u
              ON u.day = ? AND u.account_ref = w.account_ref AND u.key_ref = w.ref
-           UNION ALL SELECT u.key_ref, u.hour / 24, u.requests, u.credits, u.last_at FROM wanted w CROSS JOIN hours CROSS JOIN ${NOT_ROLLED_UP} u
+           UNION ALL SELECT u.key_ref, u.hour / 24, u.requests, u.credits, u.last_at FROM hours CROSS JOIN wanted w CROSS JOIN ${NOT_ROLLED_UP} u
              ON u.hour = hours.hour AND u.account_ref = w.account_ref AND u.key_ref = w.ref
            UNION ALL SELECT key_ref, at / 86400000, 1, cost, at FROM ${UNFOLDED} WHERE key_ref IN (SELECT ref FROM wanted)
-           UNION ALL SELECT key_ref, -1, 0, 0, last_used_at FROM key_activity WHERE key_ref IN (SELECT ref FROM wanted))
-       SELECT ref, sum(CASE WHEN day = ? THEN requests ELSE 0 END) AS requests, sum(CASE WHEN day = ? THEN credits ELSE 0 END) AS credits,
-         nullif(max(ifnull(at, 0)), 0) AS lastUsedAt
-       FROM wanted LEFT JOIN used ON used.key_ref = ref GROUP BY ref`,
+           UNION ALL SELECT w.ref, -1, 0, 0, a.last_used_at FROM wanted w CROSS JOIN key_activity a ON a.key_ref = w.ref)
+       SELECT key_ref AS ref, sum(CASE WHEN day = ? THEN requests ELSE 0 END) AS requests, sum(CASE WHEN day = ? THEN credits ELSE 0 END) AS credits,
+         nullif(max(at), 0) AS lastUsedAt
+       FROM used GROUP BY key_ref`,
       ...[JSON.stringify(keyRefs), day, day, day],
     );
-    return new Map(rows.map(({ ref, ...usage }) => [ref, usage]));
+    // Of most keys nothing is known of most days.
+    const found = new Map<Ref, KeyUse>(keyRefs.map((ref) => [ref, UNUSED]));
+    for (const { ref, requests, credits, lastUsedAt } of rows) found.set(ref, { requests, credits, lastUsedAt });
+    return found;
   }
 
   async ofKeysByHour(keyRefs: readonly Ref[], from: UtcHour, until: UtcHour): Promise<readonly KeyHour[]> {
@@ -132,6 +143,24 @@ export class SqliteUsage implements UsageWrites {
       ...[at, accountRef, keyRef, serviceRef, code, ip, requestId, count],
     );
   }
+}
+
+/** A table with what is asked of it; it lies in the order of a column, and then of the accounts. */
+interface Part {
+  readonly table: string;
+  readonly order: string;
+  readonly where: Conditions;
+}
+
+/**
+ * The rows of a part, summed up as far as they lie in that order: a million rows are added up as they are read, where they would otherwise be
+ * sorted with those of the other parts.
+ */
+function summed({ table, order, where }: Part, by: UsageBucket, unit: typeof HOURS): string {
+  if (by === 'key' || by === 'service') return `SELECT ${unit.column}, ${REFS}, requests, credits FROM ${table} ${where.text}`;
+  const accounts = by === 'account' ? ', account_ref' : '';
+  const sums = 'sum(requests) AS requests, sum(credits) AS credits';
+  return `SELECT ${unit.column}${accounts}, ${sums} FROM ${table} ${where.text} GROUP BY ${order}${accounts}`;
 }
 
 /** The tables lie by hour or day and then by account, so that for one account each of them is looked up by itself. */
