@@ -43,7 +43,7 @@ export type StoreMode = 'read' | 'write' | 'create';
 /** One invocation of a command. */
 /** With a connection of their own, so that nothing else is in their way. */
 export interface StartedActs extends ServedActs, AlertActs {
-  /** Whoever waits for the store holds up the whole thread, so that these have one of their own. */
+  /** Whoever waits for the store holds up the whole thread, so that these have one of their own; false where the store is behind a network. */
   readonly blocks: boolean;
   /** Resolves when that thread is no more; nothing brings it back. */
   readonly ended: Promise<Error>;

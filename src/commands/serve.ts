@@ -57,6 +57,7 @@ export const command: CommandModule = {
       store,
       acts: { settle, refund: acts.refund, addDenials: acts.addDenials, fold: acts.fold, sign: acts.sign, leave: acts.leave },
       alerts: { acts, post: await call.postWebhook() },
+      gathers: !acts.blocks,
       process: { id: newId('srv', randomBytes), host: identity().host, pid: variables.pid },
       clock,
       log,

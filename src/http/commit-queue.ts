@@ -1,12 +1,18 @@
 import type { Request } from '../domain/decide.ts';
 import { KeyctlError } from '../domain/error.ts';
 import { anonymousVerdict, type Verdict } from '../domain/verdict.ts';
+import type { After } from './options.ts';
 
 /** One durable commit for this many requests at most, so that no answer waits for an endless batch. */
 const LARGEST_BATCH = 512;
 /** Beyond this many waiting requests the answer is 503 at once, rather than memory without end. */
 const MOST_WAITING = 4_096;
 const RETRY_AFTER_SECONDS = 1;
+/** Over a network the next batch waits for more requests at most for this part of what the last one took, and never for longer than that. */
+const GATHERING_SHARE = 0.5;
+const LONGEST_GATHERING_MS = 5;
+/** What a timer can tell. */
+const SHORTEST_GATHERING_MS = 1;
 
 export type Answer = (verdict: Verdict) => void;
 
@@ -22,6 +28,8 @@ export interface CommitQueueDeps {
   readonly events: CommitQueueEvents;
   /** Milliseconds that only ever grow. */
   readonly stopwatch: () => number;
+  /** Makes batches wait for more requests, over a network; null where they begin at once. */
+  readonly gather: After | null;
 }
 
 interface Waiting {
@@ -32,11 +40,18 @@ interface Waiting {
 /**
  * Group commit: requests that arrive while one batch is being settled form the next one, so that many share one fsync.
  * A batch starts with the next turn of the event loop, when all requests that have arrived together are read.
+ *
+ * Over a network a batch costs far more than the requests in it: messages, statements, a transaction. There the next one waits a little for
+ * those who were just answered and those who already wait to come together; otherwise two halves of the callers would take turns for ever,
+ * each in small batches. One after the other loses nothing by it, since nobody waits for callers that are not there.
  */
 export class CommitQueue {
   readonly #deps: CommitQueueDeps;
   #waiting: Waiting[] = [];
   #running = false;
+  /** How many requests are enough to end the gathering. */
+  #enough = 0;
+  #endGathering: (() => void) | null = null;
   #idle: (() => void)[] = [];
 
   constructor(deps: CommitQueueDeps) {
@@ -58,6 +73,8 @@ export class CommitQueue {
     if (!this.#running) {
       this.#running = true;
       setImmediate(() => void this.#run());
+    } else if (this.#endGathering !== null && this.#waiting.length >= this.#enough) {
+      this.#endGathering();
     }
   }
 
@@ -69,7 +86,9 @@ export class CommitQueue {
   async #run(): Promise<void> {
     const batch = this.#waiting.splice(0, LARGEST_BATCH);
     const alreadyWaiting = this.#waiting.length;
-    const verdicts = await this.#settle(batch);
+    const since = this.#deps.stopwatch();
+    const verdicts = await this.#settle(batch, since);
+    const ms = this.#deps.stopwatch() - since;
     // Who waited all the while that the store was held has waited as long as anybody should.
     if (verdicts === 'busy') batch.push(...this.#waiting.splice(0, alreadyWaiting));
     batch.forEach(({ request, answer }, place) => {
@@ -80,6 +99,10 @@ export class CommitQueue {
         this.#deps.events.failed(error);
       }
     });
+    if (verdicts === 'busy' || !this.#gather(batch.length, ms)) this.#next();
+  }
+
+  #next(): void {
     if (this.#waiting.length > 0) {
       setImmediate(() => void this.#run());
       return;
@@ -88,10 +111,25 @@ export class CommitQueue {
     for (const resolve of this.#idle.splice(0)) resolve();
   }
 
+  /** Waits for requests to come together after a batch of so many that took so long; false where that is not worth it. */
+  #gather(answered: number, tookMs: number): boolean {
+    const { gather } = this.#deps;
+    const ms = Math.min(tookMs * GATHERING_SHARE, LONGEST_GATHERING_MS);
+    this.#enough = Math.min(answered + this.#waiting.length, LARGEST_BATCH);
+    if (gather === null || ms < SHORTEST_GATHERING_MS || this.#enough === 1 || this.#waiting.length >= this.#enough) return false;
+    const end = (): void => {
+      cancel();
+      this.#endGathering = null;
+      this.#next();
+    };
+    const cancel = gather(ms, end);
+    this.#endGathering = end;
+    return true;
+  }
+
   /** SECURITY: whatever goes wrong here ends in a 503, never in an admission. A commit that failed may still have charged. */
-  async #settle(batch: readonly Waiting[]): Promise<readonly Verdict[] | 'busy'> {
+  async #settle(batch: readonly Waiting[], since: number): Promise<readonly Verdict[] | 'busy'> {
     const { settle, stopwatch, events } = this.#deps;
-    const since = stopwatch();
     try {
       const verdicts = await settle(batch.map((waiting) => waiting.request));
       if (verdicts.length !== batch.length) throw new RangeError('the store answered another number of requests');

@@ -75,6 +75,8 @@ export interface ServerDeps {
   readonly acts?: ServedActs;
   /** Looks for what somebody is to be told of, and tells them; if left out, another process does. */
   readonly alerts?: { readonly acts: AlertActs; readonly post: PostWebhook };
+  /** The store is behind a network, so that a batch waits for more requests rather than to be one of many small ones. */
+  readonly gathers?: boolean;
   readonly clock: () => Instant;
   readonly log: Logger;
   readonly version: string;

@@ -71,6 +71,7 @@ function assemble(options: ServeOptions, deps: ServerDeps, acts: ServedActs, cat
   const queue: CommitQueue = new CommitQueue({
     settle: (requests) => acts.settle(requests),
     stopwatch: () => performance.now(),
+    gather: deps.gathers === true ? after : null,
     events: {
       settled: (size, ms) => {
         metrics.settled(size, ms);

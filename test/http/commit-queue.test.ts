@@ -1,8 +1,9 @@
+import { setImmediate as turnOfTheLoop } from 'node:timers/promises';
 import { describe, expect, test } from '@jest/globals';
 import type { Request } from '../../src/domain/decide.ts';
 import { KeyctlError } from '../../src/domain/error.ts';
 import { anonymousVerdict, type Verdict } from '../../src/domain/verdict.ts';
-import { CommitQueue } from '../../src/http/commit-queue.ts';
+import { CommitQueue, type CommitQueueDeps } from '../../src/http/commit-queue.ts';
 import { gate, settled } from './served.ts';
 
 function request(requestId: string): Request {
@@ -20,13 +21,17 @@ function request(requestId: string): Request {
 }
 
 /** A queue before a settle of the test's own, with what it did and what it answered. */
-function queueOver(settle: (requests: readonly Request[]) => Promise<readonly Verdict[]>) {
+function queueOver(
+  settle: (requests: readonly Request[]) => Promise<readonly Verdict[]>,
+  { stopwatch = () => 0, gather = null }: Partial<Pick<CommitQueueDeps, 'stopwatch' | 'gather'>> = {},
+) {
   const batches: number[] = [];
   const failures: unknown[] = [];
   const answers: string[] = [];
   const queue = new CommitQueue({
     settle,
-    stopwatch: () => 0,
+    stopwatch,
+    gather,
     events: {
       settled: (size) => batches.push(size),
       failed: (error) => failures.push(error),
@@ -173,5 +178,110 @@ describe('a store that cannot settle', () => {
     await queue.idle();
     expect(answers).toEqual(['ok same batch', 'ok next batch']);
     expect(failures).toHaveLength(1);
+  });
+});
+
+describe('over a network, where a batch waits for more requests', () => {
+  /** A settle that takes so long by the queue's own stopwatch and ends when it is told to; timers that end by hand. */
+  function gathering(tookMs: number) {
+    let now = 0;
+    let settling: (() => void) | null = null;
+    const timers: { ms: number; act: () => void; cancelled: boolean }[] = [];
+    const made = queueOver(
+      async (requests) => {
+        await new Promise<void>((resolve) => {
+          settling = resolve;
+        });
+        settling = null;
+        now += tookMs;
+        return admitAll(requests);
+      },
+      {
+        stopwatch: () => now,
+        gather: (ms, act) => {
+          const timer = { ms, act, cancelled: false };
+          timers.push(timer);
+          return () => {
+            timer.cancelled = true;
+          };
+        },
+      },
+    );
+    const settle = async (size: number): Promise<void> => {
+      await settled(() => settling !== null);
+      const before = made.batches.length;
+      settling?.();
+      await settled(() => made.batches.length > before);
+      expect(made.batches.at(-1)).toBe(size);
+    };
+    return { ...made, timers, settle, settling: () => settling !== null };
+  }
+
+  test('those who were answered and those who waited meanwhile come together', async () => {
+    const { timers, settle, submit, settling, queue } = gathering(6);
+    for (const id of ['a', 'b', 'c']) submit(id);
+    await settled(settling);
+    for (const id of ['d', 'e']) submit(id);
+    await settle(3);
+    expect(timers).toMatchObject([{ ms: 3, cancelled: false }]);
+    for (const id of ['a', 'b']) submit(id);
+    await turnOfTheLoop();
+    expect(settling()).toBe(false);
+    submit('c');
+    await settle(5);
+    expect(timers[0]).toMatchObject({ cancelled: true });
+    timers[1]?.act();
+    await queue.idle();
+  });
+
+  test('nobody waits longer than for half of what the last batch took, nor than five milliseconds', async () => {
+    for (const [tookMs, ms] of [
+      [4, 2],
+      [100, 5],
+    ] as const) {
+      const { timers, settle, submit, settling } = gathering(tookMs);
+      for (const id of ['a', 'b']) submit(id);
+      await settled(settling);
+      submit('c');
+      await settle(2);
+      expect(timers).toMatchObject([{ ms }]);
+      timers[0]?.act();
+      await settle(1);
+    }
+  });
+
+  test.each([
+    ['one caller is answered after the other', 6, 1],
+    ['a batch is over before a timer could tell', 1.9, 2],
+  ])('nothing is waited for where %s', async (_, tookMs, callers) => {
+    const { timers, settle, submit, queue } = gathering(tookMs);
+    for (let round = 0; round < 2; round += 1) {
+      for (let caller = 0; caller < callers; caller += 1) submit(String(caller));
+      await settle(callers);
+      await queue.idle();
+    }
+    expect(timers).toEqual([]);
+  });
+
+  test('nothing is waited for after a store that somebody holds', async () => {
+    const timers: number[] = [];
+    let now = 0;
+    const { answers, submit, queue } = queueOver(
+      () => {
+        now += 10;
+        return Promise.reject(new KeyctlError('store_busy', 'Held.'));
+      },
+      {
+        stopwatch: () => now,
+        gather: (ms) => {
+          timers.push(ms);
+          return () => undefined;
+        },
+      },
+    );
+    for (const id of ['a', 'b']) submit(id);
+    await queue.idle();
+    expect(answers).toEqual(['store_unavailable a', 'store_unavailable b']);
+    expect(timers).toEqual([]);
   });
 });

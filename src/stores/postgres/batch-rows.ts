@@ -5,8 +5,9 @@ import type { Account, Ref, Service, Tier, VerifiedKey } from '../../domain/enti
 import type { ArrivalMicros } from '../../domain/rate-limit.ts';
 import type { RunningDay, SettlingRows, StoredSpending } from '../../domain/settle.ts';
 import type { Instant, UtcDay } from '../../domain/utc-day.ts';
-import type { Answer, Connection } from './connection.ts';
+import type { Connection } from './connection.ts';
 import type { Known } from './known.ts';
+import type { Answer, Statement } from './statements.ts';
 
 const RUNNING =
   'SELECT account_ref, day, granted, adjusted, spent, arrivals FROM running_days WHERE account_ref = ANY($1::bigint[]) ORDER BY account_ref';
@@ -61,23 +62,22 @@ export class BatchRows implements SettlingRows {
     this.#touched = touched;
   }
 
-  /** Sends for what does not depend on the day; `guess` is what day it probably is. The answers are for `take`. */
-  ask(connection: Connection, guess: UtcDay, lock: boolean): Promise<Answer>[] {
+  /** Asks for what does not depend on the day; `guess` is what day it probably is. The answers are for `take`. */
+  statements(guess: UtcDay, lock: boolean): readonly Statement[] {
     const { accounts, requestIds, caps } = this.#touched;
-    const asked = [
-      lock ? connection.ask(`${RUNNING} FOR UPDATE`, [bigints(accounts)], 'lock_running') : connection.ask(RUNNING, [bigints(accounts)]),
-    ];
+    const values = [bigints(accounts)];
+    const asked: Statement[] = [lock ? { text: `${RUNNING} FOR UPDATE`, values, name: 'lock_running' } : { text: RUNNING, values }];
     if (requestIds.length > 0) {
-      const values = [bigints(requestIds.map(([ref]) => ref)), requestIds.map(([, id]) => id)];
-      asked.push(connection.ask(PRIOR, values, 'prior'));
+      const wanted = [bigints(requestIds.map(([ref]) => ref)), requestIds.map(([, id]) => id)];
+      asked.push({ text: PRIOR, values: wanted, name: 'prior' });
     }
-    if (caps.size > 0) asked.push(this.#askCaps(connection, guess - 1, guess + 1));
+    if (caps.size > 0) asked.push(this.#askCaps(guess - 1, guess + 1));
     return asked;
   }
 
-  #askCaps(connection: Connection, from: UtcDay, to: UtcDay): Promise<Answer> {
+  #askCaps(from: UtcDay, to: UtcDay): Statement {
     const { caps } = this.#touched;
-    return connection.ask(CAPS, [bigints([...caps.values()]), bigints([...caps.keys()]), from, to], 'caps');
+    return { text: CAPS, values: [bigints([...caps.values()]), bigints([...caps.keys()]), from, to], name: 'caps' };
   }
 
   /** Takes what came, then fetches what depends on the day that it turned out to be. */
@@ -85,21 +85,21 @@ export class BatchRows implements SettlingRows {
     const [running, ...others] = answers;
     this.#takeRunning(running?.rows ?? []);
     if (this.#touched.requestIds.length > 0) this.#takePrior(others.shift()?.rows ?? []);
-    const more: Promise<Answer>[] = [];
+    const more: Statement[] = [];
     const elsewhere = this.#touched.accounts.filter((ref) => this.#running.get(ref)?.balance.day !== day);
     if (this.#touched.caps.size > 0) {
       if (Math.abs(day - guess) <= 1) this.#takeCaps(others.shift()?.rows ?? [], day);
-      else more.push(this.#askCaps(connection, day, day));
+      else more.push(this.#askCaps(day, day));
     }
     const askedCaps = more.length > 0;
     if (elsewhere.length > 0) {
       more.push(
-        connection.ask(ARCHIVED, [bigints(elsewhere), day], 'archived'),
-        connection.ask(ADJUSTED, [bigints(elsewhere), day], 'adjusted'),
+        { text: ARCHIVED, values: [bigints(elsewhere), day], name: 'archived' },
+        { text: ADJUSTED, values: [bigints(elsewhere), day], name: 'adjusted' },
       );
     }
     if (more.length === 0) return;
-    const fetched = [...(await connection.together(() => more))];
+    const fetched = [...(await connection.together(more))];
     if (askedCaps) this.#takeCaps(fetched.shift()?.rows ?? [], day);
     for (const [ref, at, granted, adjusted, spent] of (fetched[0]?.rows ?? []) as [Ref, UtcDay, number, number, number][])
       this.#archived.set(ref, { day: at, granted, adjusted, spent });

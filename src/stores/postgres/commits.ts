@@ -1,5 +1,6 @@
 import { KeyctlError } from '../../domain/error.ts';
-import type { Answer, Connection } from './connection.ts';
+import type { Connection } from './connection.ts';
+import type { Answer, Statement } from './statements.ts';
 import { checkStillUsable } from './usable.ts';
 
 /** The ends of a connection's transactions, and whether they came. */
@@ -24,15 +25,19 @@ export class Commits {
     this.#connection.takeWarning();
   }
 
-  async send(): Promise<Answer> {
+  /** Sends the last statements of a transaction with its end. After one that fails nothing is committed, and the transaction is still open. */
+  async send(statements: readonly Statement[]): Promise<void> {
     this.#pending = true;
-    const answer = await this.#connection.ask('COMMIT', []);
-    this.#pending = false;
-    return answer;
+    try {
+      const answers = await this.#connection.together([...statements, { text: 'COMMIT', name: 'commit' }]);
+      this.#check(answers.at(-1));
+    } finally {
+      this.#pending = this.#connection.failure !== null;
+    }
   }
 
   /** A transaction in which a statement failed is rolled back by COMMIT; one that a standby has not confirmed is committed with a warning. */
-  check(answer: Answer | undefined): void {
+  #check(answer: Answer | undefined): void {
     if (answer?.command === 'COMMIT' && !this.#connection.takeWarning()) return;
     throw new KeyctlError('store_busy', `Whether ${this.#place} has kept the last change is unknown.`, {
       hint: 'Look before you try again; a retry with the same request id is charged once.',

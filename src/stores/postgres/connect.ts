@@ -84,18 +84,15 @@ function noPassword(): never {
 /** Asks the server what it is, and sets what the statements of this session rely on. */
 async function prepare(connection: Connection, { readOnly, busyTimeoutMs, lineage = new Lineage() }: ConnectOptions): Promise<void> {
   const primary = lineage.ask(connection);
-  const [asked] = await connection.together(() => [
-    connection.ask(
-      "SELECT pg_is_in_recovery() OR current_setting('transaction_read_only')::boolean, current_setting('synchronous_commit')",
-      [],
-    ),
-    connection.ask(`SET search_path = ${SCHEMA}, pg_temp`, []),
-    connection.ask(`SET lock_timeout = ${String(busyTimeoutMs)}`, []),
-    connection.ask('SET jit = off', []),
-    connection.ask(`SET idle_in_transaction_session_timeout = ${String(busyTimeoutMs * IDLE_TIMES_BUSY)}`, []),
-    connection.ask('SET statement_timeout = 0', []),
-    connection.ask("SET bytea_output = 'hex'", []),
-    connection.ask(`SET SESSION CHARACTERISTICS AS TRANSACTION ${readOnly ? 'READ ONLY' : 'READ WRITE'}`, []),
+  const [asked] = await connection.together([
+    { text: "SELECT pg_is_in_recovery() OR current_setting('transaction_read_only')::boolean, current_setting('synchronous_commit')" },
+    { text: `SET search_path = ${SCHEMA}, pg_temp` },
+    { text: `SET lock_timeout = ${String(busyTimeoutMs)}` },
+    { text: 'SET jit = off' },
+    { text: `SET idle_in_transaction_session_timeout = ${String(busyTimeoutMs * IDLE_TIMES_BUSY)}` },
+    { text: 'SET statement_timeout = 0' },
+    { text: "SET bytea_output = 'hex'" },
+    { text: `SET SESSION CHARACTERISTICS AS TRANSACTION ${readOnly ? 'READ ONLY' : 'READ WRITE'}` },
   ]);
   const [standby, synchronous] = asked?.rows[0] ?? [];
   if (standby !== false) throw Object.assign(new Error('The server takes no writes.'), { code: '25006' });

@@ -1,50 +1,10 @@
 import type { Socket } from 'node:net';
 import pg from 'pg';
 import { codeOf, NO_TLS } from './errors.ts';
-
-/** What a statement is given; PostgreSQL takes their types from where they stand. */
-export type Values = readonly unknown[];
-
-export interface Answer {
-  /** The names of the columns; none where the statement has a name of its own, since whoever prepares one knows them. */
-  readonly names: readonly string[];
-  readonly rows: readonly (readonly unknown[])[];
-  /** How many rows a statement changed. */
-  readonly changed: number;
-  /** `SELECT`, `COMMIT`, `ROLLBACK` … */
-  readonly command: string;
-}
+import { Statements, type Answer, type Prepared, type Statement, type Value } from './statements.ts';
 
 /** What a server answers that has no TLS. */
 const TLS_REFUSED = 'N'.charCodeAt(0);
-
-const NOTHING: Answer = { names: [], rows: [], changed: 0, command: '' };
-
-const BIGINT = 20;
-const NUMERIC = 1700;
-const BIGINTS = 1016;
-const NUMERICS = 1231;
-
-/** SECURITY: a number that a double cannot hold would be another number; it is refused instead. */
-function toNumber(text: string): number {
-  const number = Number(text);
-  if (Number.isInteger(number) && !Number.isSafeInteger(number)) throw new RangeError('a number that is too large came from the store');
-  return number;
-}
-
-const parsers = new Map<number, (text: string) => unknown>([
-  [BIGINT, toNumber],
-  [NUMERIC, toNumber],
-  [BIGINTS, (text) => (text === '{}' ? [] : text.slice(1, -1).split(',').map(toNumber))],
-  [NUMERICS, (text) => (text === '{}' ? [] : text.slice(1, -1).split(',').map(toNumber))],
-]);
-
-/** What the driver does with all other types. */
-const others = pg.types as unknown as { getTypeParser(oid: number, format?: string): unknown };
-const types = {
-  getTypeParser: (oid: number, format?: string) =>
-    (format === 'binary' ? undefined : parsers.get(oid)) ?? others.getTypeParser(oid, format),
-} as unknown as pg.CustomTypesConfig;
 
 /**
  * One connection to a server. Statements that are sent together cost one way there and back, and are answered in their order. When no
@@ -54,6 +14,7 @@ export class Connection {
   readonly #client: pg.Client;
   readonly #socket: Socket;
   readonly #answerWithinMs: number;
+  readonly #prepared: Prepared = new Map();
   #watch: NodeJS.Timeout | null = null;
   #asked = 0;
   #failure: Error | null = null;
@@ -80,7 +41,7 @@ export class Connection {
    * nobody wants it any more.
    */
   static async open(config: pg.ClientConfig, answerWithinMs: number, unwanted: AbortSignal): Promise<Connection> {
-    const client = new pg.Client({ ...config, types, pipeline: true });
+    const client = new pg.Client({ ...config, pipeline: true });
     // What happens to a connection that nobody has yet is told by the promise.
     client.on('error', () => undefined);
     unwanted.addEventListener('abort', () => socketOf(client).destroy(), { once: true });
@@ -114,11 +75,26 @@ export class Connection {
     return client.getTransactionStatus() !== 'I';
   }
 
-  /** Sends a statement and returns its answer. With a name it is prepared once for the connection, under its text. */
-  async ask(text: string, values: Values, name?: string): Promise<Answer> {
-    const query = { text, values: values as unknown[], rowMode: 'array' as const, ...(name === undefined ? {} : { name }) };
-    const { fields, rows, rowCount, command } = await this.#answered(() => this.#client.query<unknown[]>(query));
-    return { names: name === undefined ? fields.map((field) => field.name) : [], rows, changed: rowCount ?? 0, command };
+  /** Sends a statement and returns its answer. */
+  async ask(text: string, values: readonly Value[]): Promise<Answer> {
+    const [answer] = await this.together([{ text, values }]);
+    if (answer === undefined) throw new RangeError('a statement without an answer');
+    return answer;
+  }
+
+  /** Sends several statements, for one way there and back; throws the first failure among them, and whatever follows that one was not done. */
+  together(statements: readonly Statement[]): Promise<readonly Answer[]> {
+    return this.#answered(
+      () =>
+        new Promise((resolve, reject) => {
+          this.#client.query(
+            new Statements(statements, this.#prepared, (error, answers) => {
+              if (error === null) resolve(answers);
+              else reject(error);
+            }),
+          );
+        }),
+    );
   }
 
   async #answered<Result>(send: () => Promise<Result>): Promise<Result> {
@@ -137,29 +113,9 @@ export class Connection {
     }
   }
 
-  /**
-   * Sends several statements in one piece and waits for all of their answers; throws the first failure among them, of which the others
-   * are consequences.
-   */
-  async together(send: () => Promise<Answer>[]): Promise<Answer[]> {
-    this.#socket.cork();
-    let asked: Promise<Answer>[];
-    try {
-      asked = send();
-    } finally {
-      this.#socket.uncork();
-    }
-    const outcomes = await Promise.allSettled(asked);
-    return outcomes.map((outcome) => {
-      if (outcome.status === 'rejected') throw outcome.reason;
-      return outcome.value;
-    });
-  }
-
   /** Runs several statements that are given no values, one after the other, in one transaction of their own if they are in none. */
-  async script(text: string): Promise<Answer> {
+  async script(text: string): Promise<void> {
     await this.#answered(() => this.#client.query(text));
-    return NOTHING;
   }
 
   /** Whether the server has warned since this was last asked. */

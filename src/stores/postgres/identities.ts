@@ -2,6 +2,7 @@ import type { Ref } from '../../domain/entities.ts';
 import { IDENTITY_COLUMNS, IdentityRows, type Identity as Found, type IdentityRow } from '../identity-rows.ts';
 import type { Connection } from './connection.ts';
 import { VISIBLE_KEYS } from './hidden.ts';
+import type { Statement } from './statements.ts';
 
 /** An identity, with what it was looked for by. */
 export interface Identity extends Found {
@@ -27,11 +28,16 @@ export class Identities {
 
   async byDigests(digests: readonly string[]): Promise<readonly Identity[]> {
     const hex = `{${digests.map((digest) => `"\\\\x${digest}"`).join()}}`;
-    return this.#grouped((await this.#connection.ask(BY_DIGEST, [hex], 'keys_by_digest')).rows as Columns[]);
+    return this.#grouped((await this.#ask({ text: BY_DIGEST, values: [hex], name: 'keys_by_digest' })) as Columns[]);
   }
 
   async byRefs(refs: readonly Ref[]): Promise<readonly Identity[]> {
-    return this.#grouped((await this.#connection.ask(BY_REF, [refs], 'keys_by_ref')).rows as Columns[]);
+    return this.#grouped((await this.#ask({ text: BY_REF, values: [refs], name: 'keys_by_ref' })) as Columns[]);
+  }
+
+  async #ask(statement: Statement): Promise<readonly (readonly unknown[])[]> {
+    const [answer] = await this.#connection.together([statement]);
+    return answer?.rows ?? [];
   }
 
   forget(): void {

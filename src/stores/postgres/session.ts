@@ -6,7 +6,7 @@ import type { WriteTransaction } from '../../domain/store.ts';
 import { dayOf, type Instant } from '../../domain/utc-day.ts';
 import type { Verdict } from '../../domain/verdict.ts';
 import { Commits } from './commits.ts';
-import type { Answer, Connection } from './connection.ts';
+import type { Connection } from './connection.ts';
 import { codeOf } from './errors.ts';
 import { Horizon } from './horizon.ts';
 import { BESIDE_LOCK, BOOKS_LOCK } from './locks.ts';
@@ -14,6 +14,7 @@ import { MOVED_PLACE } from './moved.ts';
 import { PartitionsAhead } from './partitions.ts';
 import { PostgresSettling } from './settle.ts';
 import { Sql } from './sql.ts';
+import type { Answer } from './statements.ts';
 import { PostgresTransaction } from './transaction.ts';
 
 /**
@@ -76,7 +77,7 @@ export class Session {
       const now = await this.#begin(kind);
       this.#horizon.begin(kind === 'writing' ? await this.#lastNumber() : horizon);
       const result = await act(this.#transaction, now);
-      this.#commits.check(await this.#commits.send());
+      await this.#commits.send([]);
       if (kind !== 'reading') await this.#partitions.look(dayOf(now));
       return result;
     });
@@ -85,10 +86,7 @@ export class Session {
   async #begin(kind: TransactionKind): Promise<Instant> {
     const connection = this.#connection;
     const given = this.#clock === null ? null : this.#clock();
-    const answers = await connection.together(() => [
-      ...BEGIN[kind].map((text) => connection.ask(text, [])),
-      connection.ask(NOW, [given], 'now'),
-    ]);
+    const answers = await connection.together([...BEGIN[kind].map((text) => ({ text })), { text: NOW, values: [given], name: 'now' }]);
     const [now, usableSince, movedTo] = answers.at(-1)?.rows[0] ?? [];
     this.#commits.checkUsable(Number(usableSince), movedTo as string | null);
     return Number(now);

@@ -2,8 +2,8 @@ import { firstDebitNumber } from '../../domain/debit.ts';
 import type { AccountChange, Settlement } from '../../domain/settle.ts';
 import { dayOf, type Instant, type UtcDay } from '../../domain/utc-day.ts';
 import { arrivalsText, bigints, type BatchRows } from './batch-rows.ts';
-import type { Answer, Connection } from './connection.ts';
 import { CORRECT_SUMS, OPEN_SUMS, sumsCorrection } from './day-sums.ts';
+import type { Statement, Value } from './statements.ts';
 
 /** What the store's one row of state says that a settle has to know. */
 export interface State {
@@ -48,11 +48,11 @@ export function changesSomething({ accounts, debits, caps, requestIds }: Settlem
   return accounts.length + debits.length + caps.length + requestIds.length > 0;
 }
 
-/** Sends whatever a batch has changed, each table in one statement. */
-export function sendWrites(connection: Connection, settlement: Settlement, rows: BatchRows, state: State, now: Instant): Promise<Answer>[] {
+/** What writes whatever a batch has changed, each table in one statement. */
+export function writesOf(settlement: Settlement, rows: BatchRows, state: State, now: Instant): readonly Statement[] {
   const { accounts, debits, caps, requestIds } = settlement;
-  const sent: Promise<Answer>[] = [];
-  const send = (text: string, values: readonly unknown[], name: string): void => void sent.push(connection.ask(text, values, name));
+  const statements: Statement[] = [];
+  const send: Send = (text, values, name) => void statements.push({ text, values, name });
   if (debits.length > 0) send(DEBIT, [...debitValues(settlement, now), ...runningValues(accounts)], 'debit');
   else if (accounts.length > 0) send(UPDATE_RUNNING, runningValues(accounts), 'update_running');
   if (requestIds.length > 0) send(PUT_REQUEST_IDS, requestIdValues(settlement), 'put_request_ids');
@@ -70,10 +70,10 @@ export function sendWrites(connection: Connection, settlement: Settlement, rows:
     send(OPEN_SUMS, [day], 'open_sums');
     for (const change of accounts) send(CORRECT_SUMS, correction(change, day), 'correct_sums');
   }
-  return sent;
+  return statements;
 }
 
-type Send = (text: string, values: readonly unknown[], name: string) => void;
+type Send = (text: string, values: readonly Value[], name: string) => void;
 
 /** Books of another day leave the hot row for the archive, and those that a clock had put there come back. */
 function sendDisplaced(accounts: readonly AccountChange[], send: Send): void {
@@ -94,7 +94,7 @@ function sendDisplaced(accounts: readonly AccountChange[], send: Send): void {
   send(DELETE_PAST, [bigints(refs), back.running.balance.day], 'delete_past');
 }
 
-function runningValues(accounts: readonly AccountChange[]): readonly unknown[] {
+function runningValues(accounts: readonly AccountChange[]): readonly Value[] {
   return [
     bigints(accounts.map(({ accountRef }) => accountRef)),
     bigints(accounts.map(({ running }) => running.balance.day)),
@@ -105,7 +105,7 @@ function runningValues(accounts: readonly AccountChange[]): readonly unknown[] {
   ];
 }
 
-function debitValues({ debits }: Settlement, now: Instant): readonly unknown[] {
+function debitValues({ debits }: Settlement, now: Instant): readonly Value[] {
   return [
     now,
     bigints(debits.map(({ number }) => number)),
@@ -119,7 +119,7 @@ function debitValues({ debits }: Settlement, now: Instant): readonly unknown[] {
   ];
 }
 
-function requestIdValues({ requestIds }: Settlement): readonly unknown[] {
+function requestIdValues({ requestIds }: Settlement): readonly Value[] {
   const charges = requestIds.map(({ charge }) => charge);
   return [
     bigints(requestIds.map(({ accountRef }) => accountRef)),
@@ -134,7 +134,7 @@ function requestIdValues({ requestIds }: Settlement): readonly unknown[] {
   ];
 }
 
-function correction({ accountRef, running, opened, spent }: AccountChange, day: UtcDay): readonly unknown[] {
+function correction({ accountRef, running, opened, spent }: AccountChange, day: UtcDay): readonly Value[] {
   const { balance } = running;
   return sumsCorrection(day, accountRef, opened ? null : { ...balance, spent: balance.spent - spent }, balance);
 }

@@ -6,16 +6,20 @@ import { dayOf, type Instant, type UtcDay } from '../../domain/utc-day.ts';
 import type { Verdict } from '../../domain/verdict.ts';
 import { BatchRows, touchedBy } from './batch-rows.ts';
 import type { Commits } from './commits.ts';
-import type { Answer, Connection } from './connection.ts';
+import type { Connection } from './connection.ts';
 import { lacksPartition } from './errors.ts';
 import { Known } from './known.ts';
 import { BOOKS_LOCK } from './locks.ts';
 import { makePartition } from './partitions.ts';
-import { changesSomething, sendWrites, type State } from './settle-writes.ts';
+import { changesSomething, writesOf, type State } from './settle-writes.ts';
 import type { Sql } from './sql.ts';
+import type { Answer, Statement } from './statements.ts';
 
-/** Two statements in one message; each sees what was committed when it begins. */
-const BEGIN = `BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SELECT pg_advisory_xact_lock_shared(${BOOKS_LOCK})`;
+/** Each statement after it sees what was committed when that statement begins. */
+const BEGIN: readonly Statement[] = [
+  { text: 'BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE', name: 'begin' },
+  { text: `SELECT pg_advisory_xact_lock_shared(${BOOKS_LOCK})`, name: 'share_books' },
+];
 /** The clock is read when the rows are locked. Nobody changes the state of those who settle. */
 const STATE = `SELECT now, first, generation, ahead_micros, closed_through, counting_day, (SELECT max(usable_since) FROM schema_versions)
   FROM state, take_debit_numbers($1, $2)`;
@@ -65,14 +69,11 @@ export class PostgresSettling {
         return settlement.verdicts;
       }
       try {
-        const answers = await this.#connection.together(() => [
-          ...sendWrites(this.#connection, settlement, rows, state, now),
-          this.#commits.send(),
-        ]);
-        this.#commits.check(answers.at(-1));
+        await this.#commits.send(writesOf(settlement, rows, state, now));
         return settlement.verdicts;
       } catch (error) {
         if (!lacksPartition(error)) throw error;
+        await this.#connection.ask('ROLLBACK', []);
         // The first debit of a day for which nobody has made the table.
         await makePartition(this.#connection, dayOf(Math.floor(nextDebit / 1_000)));
         await makePartition(this.#connection, dayOf(Math.floor((nextDebit + requests.length) / 1_000)));
@@ -92,10 +93,10 @@ export class PostgresSettling {
     const rows = new BatchRows(this.#known, touchedBy(requests, this.#known));
     const guess = this.#day;
     const given = this.#clock === null ? null : this.#clock();
-    const answers = await connection.together(() => [
-      connection.script(BEGIN),
-      ...rows.ask(connection, guess, true),
-      connection.ask(STATE, [requests.length, given], 'state'),
+    const answers = await connection.together([
+      ...BEGIN,
+      ...rows.statements(guess, true),
+      { text: STATE, values: [requests.length, given], name: 'state' },
     ]);
     const { now, nextDebit, usableSince, ...state } = stateIn(answers.at(-1));
     this.#commits.checkUsable(usableSince);
@@ -105,22 +106,20 @@ export class PostgresSettling {
       return null;
     }
     this.#day = dayOf(now);
-    await rows.take(answers.slice(1, -1), connection, guess, this.#day);
+    await rows.take(answers.slice(BEGIN.length, -1), connection, guess, this.#day);
     return { rows, state, now, nextDebit };
   }
 
   /** Runs inside a transaction with one snapshot and writes nothing. */
   async preview(requests: readonly Request[], now: Instant): Promise<readonly Preview[]> {
     const connection = this.#connection;
-    const [asked] = await connection.together(() => [
-      connection.ask('SELECT generation, (SELECT last_value FROM debit_numbers) FROM state', []),
-    ]);
-    const [generation, last] = asked?.rows[0] as [number, DebitNumber];
+    const { rows: asked } = await connection.ask('SELECT generation, (SELECT last_value FROM debit_numbers) FROM state', []);
+    const [generation, last] = asked[0] as [number, DebitNumber];
     if (generation !== this.#known.generation) this.#known.forget();
     await this.#lookUp(requests);
     const rows = new BatchRows(this.#known, touchedBy(requests, this.#known));
     const day = dayOf(now);
-    await rows.take(await connection.together(() => rows.ask(connection, day, false)), connection, day, day);
+    await rows.take(await connection.together(rows.statements(day, false)), connection, day, day);
     return preview(requests, rows, now, Math.max(last + 1, firstDebitNumber(now)));
   }
 }

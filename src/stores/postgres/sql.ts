@@ -1,7 +1,6 @@
-import type { Value } from '../clauses.ts';
 import type { Connection } from './connection.ts';
+import type { Value } from './statements.ts';
 
-type Given = Value | boolean | readonly (string | number | null)[];
 type Row = Record<string, unknown>;
 
 /**
@@ -27,24 +26,24 @@ export class Sql {
   }
 
   /** The caller names the row's shape, which is that of its SELECT. */
-  async get<Shape = Row>(text: string, ...values: Given[]): Promise<Shape | undefined> {
+  async get<Shape = Row>(text: string, ...values: Value[]): Promise<Shape | undefined> {
     const [row] = await this.all<Shape>(text, ...values);
     return row;
   }
 
-  async all<Shape = Row>(text: string, ...values: Given[]): Promise<Shape[]> {
+  async all<Shape = Row>(text: string, ...values: Value[]): Promise<Shape[]> {
     const { names, rows } = await this.connection.ask(this.#numbered(text), values);
     const keys = names.map(camelCase);
     return rows.map((row) => named(keys, row) as Shape);
   }
 
   /** Returns how many rows changed. */
-  async run(text: string, ...values: Given[]): Promise<number> {
+  async run(text: string, ...values: Value[]): Promise<number> {
     return (await this.connection.ask(this.#numbered(text), values)).changed;
   }
 
   /** The single number that a SELECT (or a RETURNING) answers as `n`, or in its one column; 0 for none. */
-  async number(text: string, ...values: Given[]): Promise<number> {
+  async number(text: string, ...values: Value[]): Promise<number> {
     const { rows } = await this.connection.ask(this.#numbered(text), values);
     return (rows[0]?.[0] as number | null | undefined) ?? 0;
   }

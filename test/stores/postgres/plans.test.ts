@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals
 import pg from 'pg';
 import type { ReadTransaction } from '../../../src/domain/store.ts';
 import { dayOf, hourOf, MS_PER_DAY, MS_PER_HOUR } from '../../../src/domain/utc-day.ts';
+import { Statements, type Statement } from '../../../src/stores/postgres/statements.ts';
 import type { TemporaryStore } from '../../harness.ts';
 import { storeInPostgres } from '../../postgres/store.ts';
 import { addAccount, addKey, requestBy, settleOne } from '../contract.ts';
@@ -32,17 +33,12 @@ afterAll(async () => {
   await opened.cleanUp();
 });
 
-interface Sent {
-  readonly text: string;
-  readonly values: readonly unknown[];
-}
-
 /** The statements that read or write tables, as they are sent while the act runs. */
-async function sentBy(act: () => Promise<unknown>): Promise<readonly Sent[]> {
+async function sentBy(act: () => Promise<unknown>): Promise<readonly Statement[]> {
   const spy = jest.spyOn(pg.Client.prototype, 'query');
   try {
     await act();
-    const sent = spy.mock.calls.map(([query]) => query as unknown as Sent);
+    const sent = spy.mock.calls.flatMap(([query]: readonly unknown[]) => (query instanceof Statements ? query.statements : []));
     return sent.filter(({ text }) => /^\s*(SELECT|WITH|INSERT|UPDATE|DELETE)\b/.test(text) && /\b(FROM|INTO|UPDATE)\b/.test(text));
   } finally {
     spy.mockRestore();
@@ -82,7 +78,7 @@ async function readBy(act: () => Promise<unknown>, carriedOut: boolean): Promise
   const sent = await sentBy(act);
   const walked: string[] = [];
   let rows = 0;
-  for (const { text, values } of sent) {
+  for (const { text, values = [] } of sent) {
     const how = `EXPLAIN (${carriedOut ? 'ANALYZE, ' : ''}FORMAT JSON) ${text}`;
     const explained = await explaining.query<{ 'QUERY PLAN': { Plan: Plan }[] }>(how, [...values]);
     const plans = explained.rows[0]?.['QUERY PLAN'] ?? [];
