@@ -1,10 +1,11 @@
-import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import pg from 'pg';
 import type { Key } from '../../../src/domain/entities.ts';
 import type { Store } from '../../../src/domain/store.ts';
 import type { TemporaryStore } from '../../harness.ts';
 import { runReset } from '../../operations/reset-fixture.ts';
 import { runSql } from '../../postgres/database.ts';
+import { sentBy } from '../../postgres/sent.ts';
 import { storeInPostgres } from '../../postgres/store.ts';
 import { addAccount, addKey, requestBy, settleOne } from '../contract.ts';
 
@@ -34,13 +35,10 @@ async function days(): Promise<readonly string[]> {
 
 /** Charges once, and returns what was sent to the server for it. */
 async function charge(store: Store = opened.store): Promise<readonly string[]> {
-  const spy = jest.spyOn(pg.Client.prototype, 'query');
-  try {
+  const sent = await sentBy(async () => {
     expect(await settleOne(store, requestBy(key))).toMatchObject({ code: 'ok' });
-    return spy.mock.calls.map(([query]) => (typeof query === 'string' ? query : (query as unknown as { text: string }).text));
-  } finally {
-    spy.mockRestore();
-  }
+  });
+  return sent.map(({ text }) => text);
 }
 
 /** Whoever finds no table looks for it, and makes it. */

@@ -1,9 +1,10 @@
-import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import pg from 'pg';
 import type { ReadTransaction } from '../../../src/domain/store.ts';
 import { dayOf, hourOf, MS_PER_DAY, MS_PER_HOUR } from '../../../src/domain/utc-day.ts';
-import { Statements, type Statement } from '../../../src/stores/postgres/statements.ts';
+import type { Statement } from '../../../src/stores/postgres/statements.ts';
 import type { TemporaryStore } from '../../harness.ts';
+import { sentBy } from '../../postgres/sent.ts';
 import { storeInPostgres } from '../../postgres/store.ts';
 import { addAccount, addKey, requestBy, settleOne } from '../contract.ts';
 import { fillWithMany, LARGE } from './many-rows.ts';
@@ -34,15 +35,9 @@ afterAll(async () => {
 });
 
 /** The statements that read or write tables, as they are sent while the act runs. */
-async function sentBy(act: () => Promise<unknown>): Promise<readonly Statement[]> {
-  const spy = jest.spyOn(pg.Client.prototype, 'query');
-  try {
-    await act();
-    const sent = spy.mock.calls.flatMap(([query]: readonly unknown[]) => (query instanceof Statements ? query.statements : []));
-    return sent.filter(({ text }) => /^\s*(SELECT|WITH|INSERT|UPDATE|DELETE)\b/.test(text) && /\b(FROM|INTO|UPDATE)\b/.test(text));
-  } finally {
-    spy.mockRestore();
-  }
+async function onTables(act: () => Promise<unknown>): Promise<readonly Statement[]> {
+  const sent = await sentBy(act);
+  return sent.filter(({ text }) => /^\s*(SELECT|WITH|INSERT|UPDATE|DELETE)\b/.test(text) && /\b(FROM|INTO|UPDATE)\b/.test(text));
 }
 
 interface Plan {
@@ -75,7 +70,7 @@ interface Read {
 
 /** What the act reads of the large tables. What writes is planned and not carried out a second time. */
 async function readBy(act: () => Promise<unknown>, carriedOut: boolean): Promise<Read> {
-  const sent = await sentBy(act);
+  const sent = await onTables(act);
   const walked: string[] = [];
   let rows = 0;
   for (const { text, values = [] } of sent) {
