@@ -41,11 +41,11 @@ const SCREENS = [
     types: [{ after: /Environment/, keys: ['Enter'] }],
     shows: /mode 0600/,
   },
-  { name: 'list', columns: [80, 120], args: ['list'], shows: /initech/ },
-  { name: 'usage', columns: [80, 120], args: ['usage', '--account', 'globex', '--since', '1d', '--by', 'hour'], shows: /come back/ },
-  { name: 'status', columns: [80, 120], args: ['status'], shows: /at 00:00 UTC/ },
-  { name: 'watch', columns: [80, 120], args: ['status', '--watch'], beside: 'traffic', shows: /[1-9][\d.]* requests\/s|requests a second/ },
-  { name: 'explain', columns: [80, 120], args: ['explain', 'globex/prod'], shows: /request_limit_reached|rate/i },
+  { name: 'list', columns: [80, 200], args: ['list'], shows: /initech/ },
+  { name: 'usage', columns: [80, 200], args: ['usage', '--account', 'globex', '--since', '1d', '--by', 'hour'], shows: /come back/ },
+  { name: 'status', columns: [80, 200], args: ['status'], shows: /at 00:00 UTC/ },
+  { name: 'watch', columns: [80, 200], args: ['status', '--watch'], beside: 'traffic', shows: /[1-9][\d.]* requests\/s|requests a second/ },
+  { name: 'explain', columns: [80, 200], args: ['explain', 'globex/prod'], shows: /request_limit_reached|rate/i },
   { name: 'disable', columns: [80], args: ['disable', 'acme/tests', '--reason', 'found in a public repository'], shows: /Disabled/ },
 ];
 

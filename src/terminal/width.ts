@@ -9,7 +9,10 @@ const INVISIBLE = /[\p{Mn}\p{Me}\p{Cf}\p{Cc}\p{Default_Ignorable_Code_Point}\u11
 const WIDE =
   /[\p{Emoji_Presentation}\u1100-\u115f\u2329\u232a\u2e80-\u303e\u3041-\ua4cf\ua960-\ua97c\uac00-\ud7a3\uf900-\ufaff\ufe10-\ufe19\ufe30-\ufe6f\uff01-\uff60\uffe0-\uffe6\u{16fe0}-\u{18d7f}\u{1aff0}-\u{1b2ff}\u{1f200}-\u{1f2ff}\u{20000}-\u{3fffd}]/u;
 /** Several that are shown as one picture: joined by U+200D, flags, keycaps, and what U+FE0F makes a picture of. */
-const PICTURE = /^(?:\p{Extended_Pictographic}.*(?:\u200d|\ufe0f|\p{Emoji_Modifier})|\p{Regional_Indicator}{2}$|[0-9#*]\ufe0f?\u20e3)/u;
+const PICTURE = /^(?:\p{Extended_Pictographic}.*(?:\u200d|\ufe0f)|\p{Regional_Indicator}{2}$|[0-9#*]\ufe0f?\u20e3)/u;
+
+/** A colour of skin changes the picture before it; older terminals, tmux 3.3 among them, show it beside that. */
+const SKIN = /\p{Emoji_Modifier}/gu;
 
 let segmenter: Intl.Segmenter | null = null;
 
@@ -33,7 +36,7 @@ export function widthOf(text: string): number {
  * for leaves a gap, one that is longer breaks.
  */
 export function widthOfCharacter(character: string): number {
-  if (PICTURE.test(character)) return 2;
+  if (PICTURE.test(character)) return 2 + 2 * (character.match(SKIN)?.length ?? 0);
   let width = 0;
   for (const part of character) if (!INVISIBLE.test(part)) width += WIDE.test(part) ? 2 : 1;
   return width;
