@@ -10,7 +10,7 @@ import { join } from 'node:path';
 const ROOT = join(import.meta.dirname, '..', '..');
 const MINUTES = Number(process.env.KEYCTL_LONG_MINUTES ?? 20);
 /** What the mutations take, and all tests that have no budget. */
-const REST_MINUTES = 4;
+const REST_MINUTES = 6;
 /** Four tests take what they are given and one half of it, two of them at once. */
 const BUDGET_MS = Math.max(0.2, (MINUTES - REST_MINUTES) / 2.25) * 60_000;
 /** A test that has something to tell writes it as one line of `what: figures`. */

@@ -9,6 +9,7 @@ import { availableParallelism, tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { MORE_MUTATIONS } from './more-mutations.js';
 import { MUTATIONS } from './mutations.js';
+import { POSTGRES_MUTATIONS } from './postgres-mutations.js';
 
 const ROOT = join(import.meta.dirname, '..', '..');
 const LEFT_OUT = new Set(['node_modules', '.git', 'dist', 'dist.new', 'coverage']);
@@ -74,7 +75,7 @@ async function tryMutation(copy, mutation) {
 }
 
 const [wanted = '', only] = process.argv.slice(2);
-const mutations = [...MUTATIONS, ...MORE_MUTATIONS]
+const mutations = [...MUTATIONS, ...MORE_MUTATIONS, ...POSTGRES_MUTATIONS]
   .filter(({ says, file }) => `${says} ${file}`.includes(wanted))
   .map((mutation) => (only === undefined ? mutation : { ...mutation, red: [only] }));
 const began = performance.now();

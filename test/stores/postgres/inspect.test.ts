@@ -52,14 +52,6 @@ describe('a store that was used for days', () => {
     expect(wrongIn(quick)).toEqual(ALONE);
     expect(quick.findings.map(({ id }) => id)).not.toContain('audit');
   });
-
-  test('holds in a database that lets commits go early: the sessions of keyctl do not', async () => {
-    const name = /\/(\w+)\?/.exec(url)?.[1] ?? '';
-    await runSql(url, `ALTER DATABASE ${name} SET synchronous_commit = off`);
-    const diagnosis = await diagnose(url, clock);
-    expect(wrongIn(diagnosis)).toEqual(ALONE);
-    expect(messagesOf(diagnosis, 'durability').join(' ')).toContain('synchronous_commit=on');
-  });
 });
 
 /** What a check has to say. */

@@ -2,12 +2,14 @@ import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { randomBytes } from 'node:crypto';
 import { temporaryStaging } from '../../../src/stores/sqlite/temporary-staging.ts';
 import { openPostgresStore } from '../../../src/stores/postgres/store.ts';
+import { diagnose, messagesOf } from '../../operations/doctor-fixture.ts';
 import { runSql, temporaryDatabase } from '../../postgres/database.ts';
 
 let url: string;
+let name: string;
 let cleanUp: () => Promise<void>;
 beforeEach(async () => {
-  ({ url, cleanUp } = await temporaryDatabase());
+  ({ url, name, cleanUp } = await temporaryDatabase());
 });
 afterEach(() => cleanUp());
 
@@ -41,3 +43,13 @@ test('two that create a store at once make one', async () => {
   for (const { store } of opened) await store.close();
   expect(await runSql(url, 'SELECT name FROM keyctl.accounts')).toEqual([{ name: 'default' }]);
 });
+
+test.each(['off', 'local'])(
+  'a database whose commits need not be safe (synchronous_commit = %s) does not have it so for keyctl',
+  async (setting) => {
+    await (await open('create')).store.close();
+    await runSql(url, `ALTER DATABASE ${name} SET synchronous_commit = ${setting}`);
+    const diagnosis = await diagnose(url, { now: NOW }, { quick: true });
+    expect(messagesOf(diagnosis, 'durability')[0]).toContain('synchronous_commit=on');
+  },
+);
