@@ -7,6 +7,7 @@ import { DebitsOfDay, lookAgain, lookAtRange } from './prove-account-days.ts';
 import { proveCaps } from './prove-caps.ts';
 import { proveClosedDay, proveDaysAreClosed, SummedBooks } from './prove-closed-days.ts';
 import { proveRequestIds } from './prove-request-ids.ts';
+import { sideBySide } from './side-by-side.ts';
 import type { Progress } from './steps.ts';
 import { ToldFindings } from './told-findings.ts';
 import { whatIsKept, wholeFrom, type Keeping, type WholeFrom } from './what-is-kept.ts';
@@ -41,8 +42,9 @@ export interface BooksProof {
 /**
  * Proves that the books balance, for every account and day, as far as things are kept. It reads in many short transactions, each of them a
  * consistent snapshot, so that it may run beside a busy server; memory grows by some bytes for each account and not with the debits.
+ * `atOnce` is how many days are looked at side by side: whoever reads all of them in one transaction of a database does not wait for each answer.
  */
-export async function proveBooks(store: Snapshots, tell: (progress: Progress) => void = () => undefined): Promise<BooksProof> {
+export async function proveBooks(store: Snapshots, tell: (progress: Progress) => void = () => undefined, atOnce = 1): Promise<BooksProof> {
   const told = new ToldFindings();
   const keeping = await store.read((tx) => whatIsKept(tx));
   const looked: Looked = { accounts: await store.read((tx) => tx.accounts.count({})), days: 0, books: 0, debits: 0, requestIds: 0 };
@@ -50,19 +52,21 @@ export async function proveBooks(store: Snapshots, tell: (progress: Progress) =>
   let strangers = 0;
   const stored = new Set(await store.read((tx) => tx.proof.days()));
   const days = await store.read(async (tx, now) => daysToProve(stored, await wholeNow(keeping, tx, now), dayOf(now)));
-  const memory = [new DebitTotals(), new DebitTotals()] as const;
-  for (const [index, day] of days.entries()) {
+  let done = 0;
+  const memories = Array.from({ length: atOnce }, () => [new DebitTotals(), new DebitTotals()] as const);
+  await sideBySide(days, memories, async (day, memory) => {
     const proof = new DayProof({ store, told, keeping, memory, accounts: looked.accounts }, day);
     await proof.run(stored.has(day), (share) => {
-      tell({ text: 'proving the books', done: index + share, total: days.length });
+      tell({ text: 'proving the books', done: done + share, total: days.length });
     });
+    done += 1;
     if (proof.books > 0 || (proof.debits?.read ?? 0) > 0) looked.days += 1;
     looked.books += proof.books;
     looked.debits += proof.debits?.read ?? 0;
     strangers += proof.debits?.strangers ?? 0;
     const behindMs = (proof.debits?.behindMicros ?? 0) / 1_000;
     if (behindMs > MS_PER_SECOND) steps.push({ day, ms: behindMs });
-  }
+  });
   if (strangers > 0) {
     told.fault(
       'debits',
@@ -72,6 +76,7 @@ export async function proveBooks(store: Snapshots, tell: (progress: Progress) =>
   }
   await store.read(async (tx, now) => proveDaysAreClosed(tx, told, await wholeNow(keeping, tx, now)));
   looked.requestIds = await proveRequestIds(store, told, keeping);
+  steps.sort((one, other) => one.day - other.day);
   return { findings: told.findings(sentences(looked)), looked, steppedBack: steps.at(-1) ?? null };
 }
 

@@ -1,6 +1,7 @@
 const JOURNAL = 'test/stores/sqlite/journal.test.ts';
 const SETTLE = 'src/domain/settle.ts';
 const ROWS = 'src/stores/sqlite/settle.ts';
+const MOVE = 'test/operations/migrate-store.test.ts';
 
 /** The other half of the promises; see mutations.js. */
 export const MORE_MUTATIONS = [
@@ -250,5 +251,30 @@ export const MORE_MUTATIONS = [
     find: '(facts.key !== null && facts.key.deletedAt === null)]',
     put: 'facts.key !== null]',
     red: ['test/domain/decide-order.test.ts'],
+  },
+  // What moves to another store.
+  {
+    promise: 1,
+    says: 'a store that has moved goes on spending',
+    file: 'src/operations/migrate-store.ts',
+    find: '      await from.archive.giveUp(target.location, now);\n',
+    put: '',
+    red: [MOVE],
+  },
+  {
+    promise: 4,
+    says: 'request ids stay behind when a store moves',
+    file: 'src/stores/sqlite/archive-rows.ts',
+    find: 'FROM request_ids d ${DEBIT_OF} ORDER BY',
+    put: 'FROM request_ids d ${DEBIT_OF} WHERE 0 ORDER BY',
+    red: [MOVE],
+  },
+  {
+    promise: 6,
+    says: 'a store moves though its copy is another',
+    file: 'src/operations/prove-copy.ts',
+    find: 'other.mark !== sum.mark',
+    put: 'other.mark < 0',
+    red: [MOVE],
   },
 ];

@@ -135,14 +135,16 @@ export class PostgresProof implements ProofRows {
   async debitsOf(day: UtcDay, after: DebitNumber | null, limit: number): Promise<DebitSums> {
     const [first, end] = await this.#numbersOf(day);
     const from = after ?? first - 1;
-    const full = await this.#sql.number(
-      'SELECT number FROM debits WHERE number > ? AND number < ? ORDER BY number LIMIT 1 OFFSET ?',
-      ...[from, end, limit - 1],
-    );
-    // No further back than the day: the table of each day before it would be asked as well.
-    const newest = await this.#sql.number('SELECT max(number) FROM debits WHERE number > ? AND number < ?', first - 1, end);
+    const [full, newest] = await Promise.all([
+      this.#sql.number(
+        'SELECT number FROM debits WHERE number > ? AND number < ? ORDER BY number LIMIT 1 OFFSET ?',
+        ...[from, end, limit - 1],
+      ),
+      // No further back than the day: the table of each day before it would be asked as well.
+      this.#sql.number('SELECT max(number) FROM debits WHERE number > ? AND number < ?', first - 1, end),
+    ]);
     const through = full > 0 ? full : Math.max(from, newest);
-    const rows = await this.#sql.all<SumRow>(SUMS, from, through, startOfDay(day), startOfDay(day + 1), day);
+    const rows = through === from ? [] : await this.#sql.all<SumRow>(SUMS, from, through, startOfDay(day), startOfDay(day + 1), day);
     let [debits, strangers, behindMicros] = [0, 0, 0];
     for (const row of rows) {
       debits += row.debits;
