@@ -29,5 +29,8 @@ export const KILLS = { kills: number('KEYCTL_TEST_KILLS') ?? 25, ms: MS ?? Numbe
 /** How many times as many runs as usual there are of a property whose every run has a store of its own. */
 export const PROPERTY_TIMES = number('KEYCTL_TEST_PROPERTY_TIMES') ?? 1;
 
-/** Of the calls of a program at which a disk can fail, one in so many does; 1 is all of them. */
+/**
+ * Of the calls of a program at which a disk can fail, one in so many does in each of the three ways in which it can; 1 is all of them. With 3
+ * every call fails in one way.
+ */
 export const FAULT_EVERY = number('KEYCTL_TEST_FAULT_EVERY') ?? 3;

@@ -15,7 +15,7 @@ import { proveBooks } from '../proved-books.ts';
 import { requestBy } from '../stores/contract.ts';
 import { failureIn, saysUnknown, sweep, type Broken, type Figures, type Swept } from './fault-sweep.ts';
 
-// The disk fails at the n-th write or sync of a command, for every n that the command has, or for a share of them that chance chooses. Whatever it says then, it is not more than what
+// The disk fails at the n-th write or sync of a command, for every n that the command has, in one of three ways or in all of them. Whatever it says then, it is not more than what
 // happened, the next one finds a sound store, and the books balance.
 
 const OPEN_DAYS = 3;
