@@ -10,5 +10,6 @@ export default {
   globalSetup: '<rootDir>/test/postgres/setup.js',
   globalTeardown: '<rootDir>/test/postgres/teardown.js',
   testTimeout: 30_000,
-  maxWorkers: 2,
+  // On two cores: most of them wait for other processes, for a disk or for a second to pass.
+  maxWorkers: 3,
 };

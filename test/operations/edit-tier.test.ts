@@ -71,7 +71,7 @@ describe('daily credits', () => {
   });
 
   test('at once reach more balances than one page holds', async () => {
-    const names = Array.from({ length: 1_203 }, (_, index) => `customer-${String(index)}`);
+    const names = Array.from({ length: 603 }, (_, index) => `customer-${String(index)}`);
     await store.write(async (tx, now) => {
       for (const name of names) {
         const account = await tx.accounts.insert(
@@ -82,8 +82,8 @@ describe('daily credits', () => {
       }
     });
     await edit({ name: 'startup', dailyCredits: 2_000_000, now: true });
-    expect((await trail(store)).at(-1)).toMatchObject({ after: { booksGranted: 1_203 } });
-    expect(await granted('customer-1202')).toBe(2_000_000);
+    expect((await trail(store)).at(-1)).toMatchObject({ after: { booksGranted: 603 } });
+    expect(await granted('customer-602')).toBe(2_000_000);
     const { accounts } = await preview({ name: 'startup', dailyCredits: 1_000, now: true });
     expect(accounts.map(({ account }) => account)).toEqual(names);
   });

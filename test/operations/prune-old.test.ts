@@ -9,6 +9,8 @@ import { runReset } from './reset-fixture.ts';
 const BEGIN = Date.parse('2026-11-22T12:00:00.000Z');
 const FIRST = dayOf(BEGIN);
 const KEPT_DAYS = 35;
+/** So many days after a debit it is old enough to go, whatever the hour. */
+const GONE_DAYS = KEPT_DAYS + 2;
 
 async function begin() {
   const opened = await memoryStore(new Date(BEGIN).toISOString());
@@ -44,7 +46,7 @@ describe('what reset prunes', () => {
 
   test('the daily usage, the balance and the closed sums of pruned debits stay, for the invoices', async () => {
     const { store, clock } = await begin();
-    await pass({ store, clock }, 60);
+    await pass({ store, clock }, GONE_DAYS);
     await charge(store, 'default', 1);
     await runReset(store);
     const from = FIRST * MS_PER_DAY;
@@ -52,7 +54,7 @@ describe('what reset prunes', () => {
     expect(sums).toMatchObject([{ requests: 3, credits: 300 }]);
     const hours = await store.read((tx) => tx.usage.sums({ from, to: from + MS_PER_DAY, table: 'hour', by: 'account' }));
     expect(hours).toEqual([]);
-    expect(await store.read((tx) => tx.credits.closedDays(FIRST))).toHaveLength(60);
+    expect(await store.read((tx) => tx.credits.closedDays(FIRST))).toHaveLength(GONE_DAYS);
     expect(await store.read((tx) => tx.credits.sumsOf(FIRST))).toMatchObject({ accounts: 1, spent: 300 });
   });
 
@@ -71,7 +73,7 @@ describe('what reset prunes', () => {
     await charge(store, 'default', 990);
     clock.now = BEGIN + MS_PER_DAY;
     await charge(store, 'default', 1_000);
-    await pass({ store, clock }, 89);
+    await pass({ store, clock }, GONE_DAYS);
     await charge(store, 'default', 1);
     const told: Progress[] = [];
     const report = await runReset(store, false, { run: (step) => step(WHOLE), tell: (progress) => told.push(progress) });
@@ -115,7 +117,7 @@ describe('what reset prunes', () => {
         { at: now, keyId: null, account: null, service: null, code: 'invalid_api_key', ip: null, requestId: null, count: 4 },
       ]),
     );
-    await pass({ store, clock }, 36);
+    await pass({ store, clock }, KEPT_DAYS + 1);
     await charge(store, 'default', 1);
     await runReset(store);
     expect(await store.read((tx) => tx.usage.denials({}, 10))).toEqual([]);
@@ -138,7 +140,7 @@ describe('a clock that is far past the newest debit', () => {
 
   test('48 hours of silence are trusted, a millisecond more is not', async () => {
     const { store, clock } = await begin();
-    await pass({ store, clock }, 60);
+    await pass({ store, clock }, GONE_DAYS);
     await charge(store, 'default', 1);
     const last = clock.now;
     clock.now = last + 48 * MS_PER_HOUR + 1;
@@ -166,7 +168,9 @@ describe('a clock that is far past the newest debit', () => {
 });
 
 describe('a clock that jumped ahead and is worked with', () => {
-  const YEARS = 1_100 * MS_PER_DAY;
+  /** Longer than anything is kept. */
+  const DAYS = 800;
+  const YEARS = DAYS * MS_PER_DAY;
   const balanceOf = (store: Store, day: number) =>
     store.read(async (tx) => {
       const { ref } = (await tx.accounts.byName('default')) ?? { ref: 0 };
@@ -180,7 +184,7 @@ describe('a clock that jumped ahead and is worked with', () => {
     clock.now = BEGIN + YEARS;
     await charge(store, 'default', 1);
     const nothing = { pruned: { debits: 0, usage: 0, requestIds: 0 }, silentSince: BEGIN };
-    expect(await runReset(store)).toMatchObject({ ...nothing, daysClosed: 1_100 });
+    expect(await runReset(store)).toMatchObject({ ...nothing, daysClosed: DAYS });
     clock.now += 47 * MS_PER_HOUR;
     await charge(store, 'default', 1);
     expect(await previewReset(store, false)).toMatchObject(nothing);
