@@ -1,5 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { keyctl } from '../harness.ts';
 import { runSql } from '../postgres/database.ts';
 import { ReplicatedPostgres } from '../postgres/replicated.ts';
 import { LoadedNodes } from './nodes.ts';
@@ -59,6 +60,13 @@ async function debitsOn(url: string): Promise<readonly string[]> {
   return (await runSql(url, 'SELECT number::text AS number FROM keyctl.debits')).map(({ number }) => String(number));
 }
 
+/** What doctor finds wrong with the place itself. */
+async function storeFaults(): Promise<readonly string[]> {
+  const { stdout } = await keyctl(['doctor', '--quick', '--json'], { db: servers.url });
+  const { findings } = JSON.parse(stdout) as { findings: { id: string; severity: string; message: string }[] };
+  return findings.filter(({ id, severity }) => id === 'store' && severity === 'error').map(({ message }) => message);
+}
+
 test(
   'the primary freezes under load and the standby is promoted: nodes admit again within seconds, and do not go back to it when it wakes up',
   async () => {
@@ -75,6 +83,7 @@ test(
       servers.thawFormer();
       await runSql(servers.primaryUrl, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'keyctl'");
       const again = await nodes.untilAdmitted();
+      expect(await storeFaults()).toEqual([expect.stringContaining('More than one server takes writes')]);
       await wait(LOAD_MS);
       await nodes.rest();
       const unanswered = await nodes.repeatUnanswered(round);
@@ -84,6 +93,7 @@ test(
       expect(await nodes.faults()).toEqual([]);
       expect(Math.max(...admitted, ...again)).toBeLessThan(MOST_SECONDS * 1_000);
       figures.push({ promoted, admitted, again, unanswered, acknowledged: nodes.journal.size });
+      expect(await storeFaults()).toEqual([]);
       await servers.addStandby();
     }
     tell('failover from a frozen primary', { figures });

@@ -8,6 +8,7 @@ import { parseAddress, type Address } from './address.ts';
 import { connect } from './connect.ts';
 import type { Connection } from './connection.ts';
 import { translateError } from './errors.ts';
+import { inspectHosts } from './inspect-hosts.ts';
 import { inspectAudit, inspectRows } from './inspect-rows.ts';
 import { inspectPermissions, inspectSchema } from './inspect-schema.ts';
 import type { OpenStaging } from './staging.ts';
@@ -74,6 +75,7 @@ class Inspector implements Inspection {
   }
 
   async #examine(connection: Connection, quick: boolean): Promise<void> {
+    await this.#check('store', () => this.#inspectHosts());
     await this.#check('permissions', () => inspectPermissions(connection));
     await this.#check('durability', () => inspectDurability(connection));
     await this.#check('schema', () => inspectSchema(connection));
@@ -84,6 +86,12 @@ class Inspector implements Inspection {
     }
     await this.#check('audit', () => inspectAudit(connection));
     await this.#check('journal', () => inspectRows(connection));
+  }
+
+  #inspectHosts(): Promise<readonly Finding[]> {
+    const { env, busyTimeoutMs } = this.#options;
+    const address = this.#address;
+    return inspectHosts(address.hosts, (host) => connect({ address: { ...address, hosts: [host] }, env, readOnly: true, busyTimeoutMs }));
   }
 
   async #check(id: CheckId, act: () => Promise<readonly Finding[]>): Promise<void> {

@@ -8,7 +8,7 @@ import { diagnose, messagesOf, wrongIn } from '../../operations/doctor-fixture.t
 import { liveThreeDays, NOON } from '../../operations/doctor-store.ts';
 import { runSql, temporaryDatabase, templateDatabase } from '../../postgres/database.ts';
 import { DATABASE, OneServer } from '../../postgres/one-server.ts';
-import { eventually } from '../../system/running.ts';
+import { eventually, freePort } from '../../system/running.ts';
 
 const [CLOSED, TODAY] = [dayOf(NOON), dayOf(NOON) + 2];
 const clock = { now: NOON + 2 * MS_PER_DAY + 30 * 60_000 };
@@ -137,6 +137,15 @@ describe('what does not hold is found, and nothing else', () => {
     await tamper('CREATE TRIGGER spy AFTER INSERT ON keys FOR EACH STATEMENT EXECUTE FUNCTION raise_generation()');
     expect(wrongIn(await diagnose(url, clock))).toEqual({ ...ALONE, schema: 'warning' });
   });
+});
+
+test('of several hosts one that cannot be reached is a warning; a server of two names is one', async () => {
+  const port = new URL(url).port;
+  const among = (host: string): string => url.replace('@', `@${host},`);
+  expect(wrongIn(await diagnose(among(`localhost:${port}`), clock, { quick: true }))).toEqual(ALONE);
+  const diagnosis = await diagnose(among(`127.0.0.1:${String(await freePort())}`), clock, { quick: true });
+  expect(wrongIn(diagnosis)).toEqual({ ...ALONE, store: 'warning' });
+  expect(messagesOf(diagnosis, 'store').join(' ')).toMatch(/127\.0\.0\.1:\d+ cannot be reached: there is no failover/);
 });
 
 describe('a place that is no store of this release', () => {
