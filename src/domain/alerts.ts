@@ -30,6 +30,8 @@ export interface ReachedBooks {
 
 export interface ReachedQuery {
   readonly refs: RefRange;
+  /** Only these accounts of the range. */
+  readonly among?: readonly Ref[];
   readonly days: readonly UtcDay[];
   readonly thresholds: readonly number[];
   /** About how many are found at most. */

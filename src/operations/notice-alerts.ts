@@ -1,4 +1,4 @@
-import { thresholdReached, type ReachedBooks, type Webhook } from '../domain/alerts.ts';
+import { thresholdReached, type ReachedBooks, type ReachedQuery, type Webhook } from '../domain/alerts.ts';
 import { expiryMessage, thresholdMessage } from '../domain/alert-messages.ts';
 import type { Balance } from '../domain/credits.ts';
 import type { Key, Ref } from '../domain/entities.ts';
@@ -8,6 +8,10 @@ import { dayOf, type Instant } from '../domain/utc-day.ts';
 
 /** How many accounts one look goes through: some milliseconds of reading. */
 const ACCOUNTS_PER_LOOK = 10_000;
+/** Longer than between two looks, and than a debit of another node may take to be seen. */
+const LATELY_MS = 5_000;
+/** Beyond 10,000 debits a second the newest are looked at, and the others when it is their turn. */
+const MOST_DEBITS = 50_000;
 /** How much one look finds at most; more is found by the next one. */
 const MOST_FOUND = 500;
 /** Small enough that whoever waits for the write lock waits a moment. */
@@ -39,7 +43,7 @@ interface Look extends Omit<Noticed, 'messages'> {
 const NOTHING: Look = { on: false, after: 0, moreExpiries: false, reached: [], expiring: [] };
 
 /**
- * Looks at the books of some accounts, and, where it is said, at the keys, and puts a message into the outbox for each threshold that was
+ * Looks at the books of those who spent in the last seconds, of some more accounts in turn, and, where it is said, at the keys, and puts a message into the outbox for each threshold that was
  * reached and each key that ends soon, of which there was none: that is noted in the same transaction, so that any number of
  * processes may look. What led to it does not matter: a debit by any process, credits that were taken, a lower tier. The day before is looked at
  * as well, for what was spent just before midnight.
@@ -80,7 +84,20 @@ async function look(tx: ReadTransaction, now: Instant, { after, expiries }: Noti
   const refs = { after, through: after + ACCOUNTS_PER_LOOK };
   const reached = await tx.alerts.reached({ refs, days, thresholds, limit: MOST_FOUND });
   const isOver = reached.through >= (await tx.accounts.lastRef());
-  return { ...found, after: isOver ? 0 : reached.through, reached: reached.found };
+  const lately = await reachedLately(tx, now, { days, thresholds });
+  return { ...found, after: isOver ? 0 : reached.through, reached: [...lately, ...reached.found] };
+}
+
+/** What was spent in the last seconds is looked at whoever's turn it is: most thresholds are reached by a request. */
+async function reachedLately(
+  tx: ReadTransaction,
+  now: Instant,
+  { days, thresholds }: Pick<ReachedQuery, 'days' | 'thresholds'>,
+): Promise<readonly ReachedBooks[]> {
+  const among = await tx.debits.chargedSince(now - LATELY_MS, MOST_DEBITS);
+  if (among.length === 0) return [];
+  const refs = { after: 0, through: Number.MAX_SAFE_INTEGER };
+  return (await tx.alerts.reached({ refs, among, days, thresholds, limit: MOST_FOUND })).found;
 }
 
 /** Somebody else may have told of it since it was found, or the balance have changed. */

@@ -277,4 +277,29 @@ export const MORE_MUTATIONS = [
     put: 'other.mark < 0',
     red: [MOVE],
   },
+  // Alerts: at least once, and nobody else's.
+  {
+    promise: 4,
+    says: 'a message is over once it was tried, whatever came of it',
+    file: 'src/domain/alert-retries.ts',
+    find: "if (isDelivered(answer)) return { status: 'delivered'",
+    put: "if (alert.attempts > 0) return { status: 'delivered'",
+    red: ['test/domain/alert-retries.test.ts'],
+  },
+  {
+    promise: 4,
+    says: 'a threshold is noted as told of without its message',
+    file: 'src/operations/notice-alerts.ts',
+    find: 'for (const threshold of reached) await tx.alerts.add(',
+    put: 'for (const threshold of reached.slice(1)) await tx.alerts.add(',
+    red: ['test/operations/alerts.test.ts'],
+  },
+  {
+    promise: 8,
+    says: 'the signature of a message leaves its time out, so that an old one can be sent again',
+    file: 'src/domain/webhook-signature.ts',
+    find: 'update(`${id}.${timestamp}.${body}`)',
+    put: 'update(`${id}.${body}`)',
+    red: ['test/domain/webhook-signature.test.ts'],
+  },
 ];

@@ -89,6 +89,20 @@ describe.each(STORE_KINDS)('alerts on $name', (kind) => {
     expect(await told()).toEqual(['acme 75 2026-11-22']);
   });
 
+  test('who spends is noticed at once, whoever’s turn it is', async () => {
+    const acme = await customer('acme');
+    const look = () => noticeAlerts(opened.store, { after: 1_000_000, expiries: false }, randomBytes);
+    await acme.spend(800);
+    opened.clock.now += 1_000;
+    expect(await look()).toMatchObject({ messages: 1, after: 0 });
+    expect(await look()).toMatchObject({ messages: 0 });
+    // What no request led to waits for its turn.
+    opened.clock.now += 60_000;
+    await giveCredit(opened.store, { account: 'acme', amount: -200, day: undefined, reason: 'less' }, ACTOR, randomBytes);
+    expect(await look()).toMatchObject({ messages: 0 });
+    expect(await told()).toEqual(['acme 75 2026-11-22', 'acme 90 2026-11-22', 'acme 100 2026-11-22']);
+  });
+
   test('what was spent in the last moment of a day is told of after it, though the next day has begun', async () => {
     opened.clock.now = Date.parse('2026-11-22T23:59:59.999Z');
     const acme = await customer('acme');

@@ -115,6 +115,20 @@ describe.each(STORE_KINDS)('alerts on $name', (kind) => {
     );
   });
 
+  test('of some accounts only, and those are who was charged of late', async () => {
+    const { store, clock } = opened;
+    const [one, two] = [await spender('one', 600), await spender('two', 600)];
+    expect((await reached({ among: [two, 999] })).found).toEqual([{ accountRef: two, day: TODAY }]);
+    await store.write((tx) => tx.usage.fold(100));
+    expect((await reached({ among: [two, 999] })).found).toEqual([{ accountRef: two, day: TODAY }]);
+    expect((await reached({ among: [] })).found).toEqual([]);
+    clock.now += 1_000;
+    const three = await spender('three', 100);
+    const charged = (since: number, most = 10) => store.read(async (tx) => [...(await tx.debits.chargedSince(since, most))].sort());
+    expect([await charged(NOW), await charged(NOW + 1_000), await charged(NOW + 1_001)]).toEqual([[one, two, three].sort(), [three], []]);
+    expect(await charged(NOW, 1)).toEqual([three]);
+  });
+
   test('keys that end soon are found, the first to end first, until somebody was told', async () => {
     const { store } = opened;
     const account = await addAccount(store, 'acme');

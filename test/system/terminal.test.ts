@@ -183,6 +183,7 @@ describe('tables', () => {
         expect(await terminals.run(command, { db, columns }).ended()).toMatchObject({ code: 0, wrapped: false });
       }
     },
+    120_000,
   );
 
   test.each([

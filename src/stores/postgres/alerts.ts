@@ -54,11 +54,11 @@ export class PostgresAlerts implements AlertWrites {
     return { url, allowsHttp, secret, former, thresholds: JSON.parse(thresholds) as number[], expiryMs, since: sinceDay };
   }
 
-  async reached({ refs, days, thresholds, limit }: ReachedQuery): Promise<{ found: readonly ReachedBooks[]; through: Ref }> {
+  async reached({ refs, among: some, days, thresholds, limit }: ReachedQuery): Promise<{ found: readonly ReachedBooks[]; through: Ref }> {
     const percents = thresholds.map(Math.trunc).toReversed();
     const reached = percents.map((percent) => `WHEN spent * 100 >= ${String(percent)} * (granted + adjusted) THEN ${String(percent)}`);
-    const among = 'account_ref > ? AND account_ref <= ? AND day = ANY(?)';
-    const range = [refs.after, refs.through, days] as const;
+    const among = `account_ref > ? AND account_ref <= ? AND day = ANY(?)${some === undefined ? '' : ' AND account_ref = ANY(?)'}`;
+    const range = [refs.after, refs.through, days, ...(some === undefined ? [] : [some])];
     const found = await this.#sql.all<ReachedBooks>(
       `SELECT account_ref, day FROM (SELECT ${BOOKS} FROM running_days WHERE ${among} UNION ALL SELECT ${BOOKS} FROM past_days WHERE ${among}) b
        WHERE granted + adjusted > 0 AND CASE ${reached.join(' ')} ELSE 0 END

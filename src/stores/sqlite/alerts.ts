@@ -63,11 +63,12 @@ export class SqliteAlerts implements AlertWrites {
   }
 
   /** What is stored; a running day may lack debits. */
-  #reachedStored({ refs, days, thresholds, limit }: ReachedQuery): (ReachedBooks & { readonly running: number })[] {
+  #reachedStored({ refs, among: some, days, thresholds, limit }: ReachedQuery): (ReachedBooks & { readonly running: number })[] {
     const percents = thresholds.map(Math.trunc).toReversed();
     const reached = percents.map((percent) => `WHEN spent * 100 >= ${String(percent)} * (granted + adjusted) THEN ${String(percent)}`);
-    const among = `day IN (${days.map(() => '?').join(', ')}) AND account_ref > ? AND account_ref <= ?`;
-    const range = [...days, refs.after, refs.through];
+    const only = some === undefined ? '' : ' AND account_ref IN (SELECT value FROM json_each(?))';
+    const among = `day IN (${days.map(() => '?').join(', ')}) AND account_ref > ? AND account_ref <= ?${only}`;
+    const range = [...days, refs.after, refs.through, ...(some === undefined ? [] : [JSON.stringify(some)])];
     return this.#sql.all(
       `SELECT account_ref AS accountRef, day, running FROM (SELECT ${BOOKS}, 1 AS running FROM running_days WHERE ${among}
          UNION ALL SELECT ${BOOKS}, 0 FROM past_days WHERE ${among}) b
@@ -78,11 +79,12 @@ export class SqliteAlerts implements AlertWrites {
     );
   }
 
-  #reachedUnbooked({ refs, days, thresholds }: ReachedQuery, through: Ref): ReachedBooks[] {
+  #reachedUnbooked({ refs, among, days, thresholds }: ReachedQuery, through: Ref): ReachedBooks[] {
     const { rows } = this.#folding;
+    const some = among === undefined ? null : new Set(among);
     const found: ReachedBooks[] = [];
     for (const accountRef of rows.unbooked) {
-      if (accountRef <= refs.after || accountRef > through) continue;
+      if (accountRef <= refs.after || accountRef > through || some?.has(accountRef) === false) continue;
       const balance = rows.get(accountRef)?.balance;
       if (balance === undefined || !days.includes(balance.day)) continue;
       const reached = thresholdReached(balance, thresholds);
