@@ -1,25 +1,53 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 
-const LATE = '\0child_process.cjs';
-/** commander asks for node:child_process before it needs it, which is for commands that are programs of their own; keyctl has none. */
-const lateChildProcess = {
-  name: 'late-child-process',
-  resolveId: (source, importer) => (source === 'node:child_process' && importer?.includes('/commander/') ? LATE : null),
-  load: (id) => (id === LATE ? "exports.spawn = (...args) => require('node:child_process').spawn(...args);" : null),
+/**
+ * Modules of Node that many files name and few commands use: loaded when the first of these functions is called. commander asks for
+ * node:child_process for commands that are programs of their own, and keyctl has none; node:crypto takes 5 % of what `list` takes.
+ */
+const LATE = {
+  'node:child_process': { importer: '/commander/', functions: ['spawn'] },
+  'node:crypto': { importer: '/src/', functions: ['createHash', 'createHmac', 'hash', 'randomBytes', 'timingSafeEqual'] },
+  'node:tty': { importer: '/src/', functions: ['isatty'] },
+  'node:zlib': { importer: '/src/', functions: ['crc32'] },
+};
+const lateModules = {
+  name: 'late-modules',
+  resolveId: (source, importer) =>
+    LATE[source] !== undefined && importer?.includes(LATE[source].importer) ? `\0late:${source}.cjs` : null,
+  load: (id) => (id.startsWith('\0late:') ? lateModule(id.slice('\0late:'.length, -'.cjs'.length)) : null),
+};
+
+function lateModule(name) {
+  const functions = LATE[name].functions.map((name) => `exports.${name} = (...args) => (loaded ??= load()).${name}(...args);`);
+  return [`let loaded;`, `const load = () => require('${name}');`, ...functions].join('\n');
+}
+
+/** What a command of a moment loads, found from these files along their static imports: first what every command does. */
+const BEGINNINGS = { program: ['src/main.ts'], usual: ['src/commands/list.ts', 'src/commands/create.ts', 'src/stores/sqlite/store.ts'] };
+const foundFrom = {};
+const findBeginnings = {
+  name: 'find-beginnings',
+  buildEnd() {
+    for (const [name, files] of Object.entries(BEGINNINGS)) {
+      const found = new Set(files.map((file) => resolve(file)));
+      for (const id of found) for (const imported of this.getModuleInfo(id).importedIds) found.add(imported);
+      foundFrom[name] = found;
+    }
+  },
 };
 
 /**
  * dist: keyctl and the packages it uses, in few CommonJS files. Finding, reading and linking many small modules is most of what
- * a short command takes, and Node starts CommonJS sooner than ES modules. What is loaded by import() stays a file of its own,
- * and what several commands share is one more. The native half of better-sqlite3 stays in node_modules, and database.ts knows where: the
+ * a short command takes, and Node starts CommonJS sooner than ES modules. What every command loads is one file, what `list` and `create`
+ * load is another; what is loaded by import() stays a file of its own, and what several other commands share is one more. The native half of better-sqlite3 stays in node_modules, and database.ts knows where: the
  * search of `bindings` is not needed.
  */
 const program = {
   input: { main: 'src/main.ts', 'store-thread': 'src/store-thread.ts' },
   platform: 'node',
   external: ['bindings'],
-  plugins: [{ name: 'package', generateBundle: addPackage }, lateChildProcess],
+  plugins: [{ name: 'package', generateBundle: addPackage }, lateModules, findBeginnings],
   output: {
     dir: 'dist.new',
     format: 'cjs',
@@ -27,7 +55,13 @@ const program = {
     entryFileNames: '[name].js',
     chunkFileNames: '[name].js',
     dynamicImportInCjs: false,
-    codeSplitting: { groups: [{ name: 'shared', minShareCount: 6 }] },
+    codeSplitting: {
+      groups: [
+        { name: 'program', test: (id) => foundFrom.program.has(id), priority: 2 },
+        { name: 'usual', test: (id) => foundFrom.usual.has(id), priority: 1 },
+        { name: 'shared', minShareCount: 6 },
+      ],
+    },
   },
 };
 
