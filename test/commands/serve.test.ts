@@ -1,6 +1,9 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { randomBytes } from 'node:crypto';
 import { chmodSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { describeServers } from '../../src/operations/server-signs.ts';
+import { openStore } from '../../src/stores/open-store.ts';
 import { BINARY, keyctl, temporaryFolder } from '../harness.ts';
 import { start, type Running } from '../system/running.ts';
 
@@ -143,6 +146,16 @@ describe('keyctl serve', () => {
     expect((await ask(url, key)).status).toBe(401);
     const told = await fetch(`${url}/verify`, { headers: { 'X-API-Key': key, Authorization: `Bearer ${readFileSync(token, 'utf8')}` } });
     expect(told.status).toBe(200);
+  });
+
+  test('is in status as soon as it says that it listens, and no more when it has ended', async () => {
+    const server = await serve();
+    const { store } = await openStore({ location: db, mode: 'read', clock: Date.now, randomBytes, busyTimeoutMs: 2_000 });
+    const seen = () => store.read((tx, now) => describeServers(tx, now));
+    expect(await seen()).toMatchObject([{ address: server.url, pid: server.pid, running: true }]);
+    await server.stop();
+    expect(await seen()).toEqual([]);
+    await store.close();
   });
 
   test('two servers on one file spend one balance, to the last credit', async () => {

@@ -44,7 +44,7 @@ describe('keyctl status', () => {
     const status = JSON.parse((await run('status', '--json')).stdout) as Record<string, unknown>;
     expect(Object.keys(status)).toEqual([
       ...['store', 'day', 'today', 'accounts', 'busiest', 'keys', 'expiring', 'lastReset', 'resetsAt', 'resetsInSeconds'],
-      ...['at', 'hours', 'tightest', 'pace', 'servers'],
+      ...['at', 'hours', 'tightest', 'pace', 'servers', 'alerts'],
     ]);
     expect(status).toMatchObject({ store: opened.path, day: '2026-11-22', resetsInSeconds: 43_200 });
     expect((await run('status', '--fields', 'secret')).code).toBe(2);
