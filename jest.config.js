@@ -9,7 +9,7 @@ export default {
   // Many tests start real processes, so a slow machine gets time; no test waits for it to pass.
   globalSetup: '<rootDir>/test/postgres/setup.js',
   globalTeardown: '<rootDir>/test/postgres/teardown.js',
-  testTimeout: 30_000,
+  testTimeout: 60_000,
   // On two cores: most of them wait for other processes, for a disk or for a second to pass.
   maxWorkers: 3,
 };
