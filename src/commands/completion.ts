@@ -15,7 +15,7 @@ export const command: CommandModule = {
     const shell = SHELLS.find((known) => known === text(args, 0));
     if (shell === undefined) throw usageError('There is no completion for that shell.', `Write ${SHELLS.join(', ')}.`);
     const script = completionScript(shell);
-    call.out.show({ shell, script }, () => script.trimEnd(), FIELDS);
+    call.out.showVerbatim({ shell, script }, () => script.trimEnd(), FIELDS);
     if (call.out.isTerminal && !call.out.json) call.out.note(`\nThis is a script for ${shell}. Load it with: ${LOAD[shell]}`);
     return Promise.resolve(undefined);
   },

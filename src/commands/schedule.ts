@@ -29,7 +29,7 @@ export const command: CommandModule = {
     const schedule = kind === 'systemd' ? systemdSchedule(host) : cronSchedule(host);
     const folder = option(options, 'out');
     if (folder !== undefined) writeFiles(folder, schedule);
-    if (folder === undefined || out.json) out.show({ kind, ...schedule }, () => shown(schedule), FIELDS);
+    if (folder === undefined || out.json) out.showVerbatim({ kind, ...schedule }, () => shown(schedule), FIELDS);
     if (!out.json) tellNext(call, schedule, host, folder);
     return undefined;
   },

@@ -129,6 +129,12 @@ export class Output {
     this.checkFields(known);
     this.data(this.jsonText(this.select(shown)));
   }
+
+  /** The same where the text is for a program, a unit file or a script, say: no line of it is broken. */
+  showVerbatim(shown: Shown, verbatim: () => string, known: readonly string[]): void {
+    if (this.json) this.show(shown, () => '', known);
+    else this.data(verbatim());
+  }
 }
 
 /** Talk as it is written there: on a terminal its lines end between words. */

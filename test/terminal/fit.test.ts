@@ -71,6 +71,17 @@ describe('lines', () => {
     );
   });
 
+  test('are left alone where they are for a program', () => {
+    let data = '';
+    const stdout = { isTTY: true, columns: 20, write: (text: string) => (data += text) };
+    const out = new Output({ stdout, stderr: stdout, json: false, fields: null, quiet: false, color: false });
+    const line = 'ExecStart=/usr/bin/node /opt/keyctl.js reset';
+    out.showVerbatim({ line }, () => line, ['line']);
+    expect(data).toBe(`${line}\n`);
+    out.show({ line }, () => line, ['line']);
+    expect(data.slice(line.length + 1)).toBe('ExecStart=/usr/bin/node\n/opt/keyctl.js reset\n');
+  });
+
   test('are left alone through a pipe', () => {
     const long = 'word '.repeat(100);
     expect(wrapLines(long, Infinity)).toBe(long);

@@ -17,7 +17,7 @@ export const command: CommandModule = {
       // A scanner looks for these words first and tries the expression only where it finds one.
       keywords: prefixes.map((prefix) => `${prefix}_`),
     };
-    call.out.show(rule, () => gitleaksRule(rule), FIELDS);
+    call.out.showVerbatim(rule, () => gitleaksRule(rule), FIELDS);
     return undefined;
   },
 };
