@@ -52,6 +52,29 @@ describe.each(STORE_KINDS)('closing a day on $name', (kind) => {
     expect(await opened.store.read((tx) => tx.credits.sumsOf(TODAY))).toEqual({ accounts: 3, granted: 300_000, adjusted: 0, spent: 300 });
   });
 
+  test('ranges and sums are exact in any order, in one transaction and over several, while debits come in', async () => {
+    const keys = await spendingKeys(4);
+    const spend = async (...places: number[]): Promise<void> => {
+      for (const place of places) await settleOne(opened.store, requestBy(keys[place]?.key ?? fail()));
+    };
+    const spentIn = (after: number, through: number) =>
+      opened.store.read(async (tx) => (await tx.credits.booksIn(TODAY, { after, through })).map(({ balance }) => balance.spent));
+    const refs = keys.map(({ account }) => account.ref);
+    const [first = 0, second = 0, , last = 0] = refs;
+    await spend(0, 1, 2, 3);
+    expect(await spentIn(first, second)).toEqual([100]);
+    await opened.store.read(async (tx) => {
+      await tx.credits.catchUp();
+      expect(await tx.credits.booksIn(TODAY, { after: second, through: last })).toHaveLength(2);
+      expect(await tx.credits.sumsOf(TODAY)).toMatchObject({ accounts: 4, spent: 400 });
+      expect(await tx.credits.booksIn(TODAY, { after: 0, through: first })).toHaveLength(1);
+    });
+    await spend(1, 3, 3);
+    expect(await spentIn(0, last)).toEqual([100, 200, 100, 300]);
+    expect(await spentIn(second, last)).toEqual([100, 300]);
+    expect(await opened.store.read((tx) => tx.credits.sumsOf(TODAY))).toMatchObject({ accounts: 4, spent: 700 });
+  });
+
   test('no range is counted twice or left out', async () => {
     await opened.store.write((tx) => tx.credits.countBooks(TODAY, { after: 0, through: 2 }));
     await expect(opened.store.write((tx) => tx.credits.countBooks(TODAY, { after: 0, through: 2 }))).rejects.toThrow(RangeError);
@@ -147,3 +170,7 @@ describe.each(STORE_KINDS)('closing a day on $name', (kind) => {
     expect(await idle(TODAY, TODAY + 3)).toEqual([{ accountRef: account.ref, day: TODAY + 2 }]);
   });
 });
+
+function fail(): never {
+  throw new RangeError('no such key');
+}

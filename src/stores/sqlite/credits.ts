@@ -42,6 +42,10 @@ export class SqliteCredits implements CreditWrites {
     this.#current.forget();
   }
 
+  async catchUp(): Promise<void> {
+    this.#folding.follow();
+  }
+
   /** Before anything reads the view of the running days. */
   ready(): void {
     this.#current.ready();
@@ -52,9 +56,9 @@ export class SqliteCredits implements CreditWrites {
     return this.#folding.rows;
   }
 
-  /** For queries over all accounts, which read the view of the running days. */
-  #books(): Sql {
-    this.#current.ready();
+  /** For queries over all accounts, or those of a range, which read the view of the running days. */
+  #books(refs: RefRange | null = null): Sql {
+    this.#current.ready(refs);
     return this.#sql;
   }
 
@@ -93,7 +97,7 @@ export class SqliteCredits implements CreditWrites {
   }
 
   async booksIn(day: UtcDay, refs: RefRange): Promise<readonly UsedBooks[]> {
-    return sums.booksIn(this.#books(), day, refs);
+    return sums.booksIn(this.#books(refs), day, refs);
   }
 
   async sumsOf(day: UtcDay): Promise<DaySums> {
@@ -172,7 +176,7 @@ export class SqliteCredits implements CreditWrites {
   }
 
   async countBooks(day: UtcDay, refs: RefRange): Promise<void> {
-    sums.countBooks(this.#books(), day, refs);
+    sums.countBooks(this.#books(refs), day, refs);
   }
 
   async closeDay(day: UtcDay, at: Instant): Promise<void> {

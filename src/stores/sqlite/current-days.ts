@@ -1,4 +1,5 @@
 import type { Ref } from '../../domain/entities.ts';
+import type { RefRange } from '../../domain/store.ts';
 import type { Folding } from './folding.ts';
 import type { Sql } from './sql.ts';
 
@@ -12,6 +13,9 @@ CREATE TEMP VIEW IF NOT EXISTS current_days AS
   SELECT account_ref, day, granted, adjusted, spent FROM main.running_days r
     WHERE NOT EXISTS (SELECT 1 FROM temp.unbooked_days u WHERE u.account_ref = r.account_ref)
   UNION ALL SELECT account_ref, day, granted, adjusted, spent FROM temp.unbooked_days;`;
+
+/** The table is there, and holds rows of some accounts only: no version of the rows has this number. */
+const SOME_ACCOUNTS = -1;
 
 export class CurrentDays {
   readonly #sql: Sql;
@@ -29,20 +33,24 @@ export class CurrentDays {
     this.#version = null;
   }
 
-  /** To be called in the transaction before anything is read from the view. */
-  ready(): void {
+  /**
+   * To be called in the transaction before anything is read from the view. With `refs` it is ready for those accounts only: beside a running
+   * load thousands of rows lack debits, and a step that counts some accounts would lay them all over again, under the write lock.
+   */
+  ready(refs: RefRange | null = null): void {
     this.#folding.follow();
     const { rows } = this.#folding;
     if (this.#version === rows.version) return;
     if (this.#version === null) this.#sql.db.exec(VIEW);
     this.#sql.run('DELETE FROM temp.unbooked_days');
     for (const ref of rows.unbooked) {
+      if (refs !== null && (ref <= refs.after || ref > refs.through)) continue;
       const running = rows.get(ref);
       if (running === null) continue;
       const { day, granted, adjusted, spent } = running.balance;
       this.#sql.run('INSERT INTO temp.unbooked_days VALUES (?, ?, ?, ?, ?)', ref, day, granted, adjusted, spent);
     }
-    this.#version = rows.version;
+    this.#version = refs === null ? rows.version : SOME_ACCOUNTS;
   }
 
   /** Runs an act that stores the account's row, so that the others need not be laid over it again. */
