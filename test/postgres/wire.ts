@@ -11,14 +11,21 @@ export interface Wire {
   thaw(): void;
   /** The next answer that holds this text is lost, and the connection with it. */
   loseAnswer(text: string): void;
+  /** From now on what the server says last of each answer, how the transaction stands, comes by itself, a little later. */
+  dawdle(): void;
   close(): Promise<void>;
 }
+
+/** A message of one letter, its length and one letter more. */
+const READY_BYTES = 6;
+const DAWDLE_MS = 20;
 
 export async function wireTo(url: string): Promise<Wire> {
   const { hostname, port } = new URL(url);
   const pairs = new Set<readonly [Socket, Socket]>();
   let waited: string | null = null;
   let frozen = false;
+  let dawdles = false;
   const server = createServer((near) => {
     const far = connect(Number(port), hostname);
     const pair = [near, far] as const;
@@ -31,6 +38,11 @@ export async function wireTo(url: string): Promise<Wire> {
     for (const socket of pair) socket.on('error', end).on('close', end);
     near.on('data', (sent) => far.write(sent));
     far.on('data', (answered) => {
+      if (dawdles && answered.at(-READY_BYTES) === 'Z'.charCodeAt(0)) {
+        near.write(answered.subarray(0, -READY_BYTES));
+        setTimeout(() => near.write(answered.subarray(-READY_BYTES)), DAWDLE_MS);
+        return;
+      }
       if (waited === null || !answered.includes(waited)) return void near.write(answered);
       waited = null;
       end();
@@ -55,6 +67,9 @@ export async function wireTo(url: string): Promise<Wire> {
     },
     loseAnswer: (text) => {
       waited = text;
+    },
+    dawdle: () => {
+      dawdles = true;
     },
     close: async () => {
       every((socket) => socket.destroy());

@@ -99,9 +99,22 @@ export class Statements extends pg.Query {
     this.#rows = [];
   }
 
-  /** Whatever was sent behind the statement that failed was skipped. */
-  handleError(error: Error): void {
-    this.#settled(error, []);
+  /**
+   * Whatever was sent behind the statement that failed was skipped. How the transaction was left the server says afterwards, and until then
+   * nobody may ask; or it hangs up.
+   */
+  handleError(error: Error, connection: pg.Connection): void {
+    const tell = (): void => {
+      connection.off('readyForQuery', tell);
+      connection.off('end', tell);
+      this.#settled(error, []);
+    };
+    if (!(error instanceof pg.DatabaseError)) {
+      tell();
+      return;
+    }
+    connection.on('readyForQuery', tell);
+    connection.on('end', tell);
   }
 
   handleReadyForQuery(): void {

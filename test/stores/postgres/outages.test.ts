@@ -130,6 +130,17 @@ describe('a transaction that the server gives up', () => {
     await other.close();
     expect(await settleOne(store, requestBy(key))).toMatchObject({ code: 'ok' });
   });
+
+  test('and that says only later how it stands, is over before the next one begins', async () => {
+    expect(await settleOne(store, requestBy(key))).toMatchObject({ code: 'ok' });
+    wire.dawdle();
+    const other = await open(url, 5_000);
+    await other.write(async () => {
+      await expect(settleOne(store, requestBy(key))).rejects.toMatchObject({ code: 'store_busy' });
+    });
+    await other.close();
+    expect(await settleOne(store, requestBy(key))).toMatchObject({ code: 'ok' });
+  });
 });
 
 test('a day for which nobody has made a table gets one with its first debit', async () => {
