@@ -124,7 +124,7 @@ describe('a person reads', () => {
     expect((await person(['view', 'prod'])).stdout).toMatch(/Its grace: +until 2026-11-23.*still 12 requests in the last hour/);
     clock.now += 22 * HOUR + HOUR / 2;
     expect((await person(['view', 'prod~1'])).stdout).toMatch(
-      /still 0 requests in the last hour, 12 in 24 hours, last used 23 h 30 min ago/,
+      /still 0 requests in the last hour, 12 in 24 hours, last used\s+23 h 30 min ago/,
     );
     clock.now += HOUR / 2;
     expect((await person(['view', 'prod~1'])).stdout).not.toContain('In its grace');
