@@ -114,7 +114,7 @@ describe('socket activation, by the program of systemd', () => {
     const server = await activated([`127.0.0.1:${String(port)}`]);
     const answer = await ask(port, { path: '/verify', headers: { 'X-API-Key': secret, 'X-Request-Id': 'one' } });
     expect([answer.status, answer.headers['x-credits-available']]).toEqual([200, '900']);
-    expect(server.output()).toContain(`"address":"http://127.0.0.1:${String(port)}"`);
+    await server.said(new RegExp(`"address":"http://127.0.0.1:${String(port)}"`));
     expect(await server.stop()).toBe(0);
     expect(await installation.debits()).toHaveLength(1);
   });
