@@ -43,11 +43,6 @@ export interface UsedBooks extends AccountBooks {
 }
 
 export interface CreditRows {
-  /**
-   * Reads what was debited since the last transaction, where the books are kept in memory: a write that comes next then has little to read,
-   * and others wait for its lock the shorter for it.
-   */
-  catchUp(): Promise<void>;
   spending(accountRef: Ref, day: UtcDay): Promise<StoredSpending>;
   /** The stored books of many accounts on one day; idle accounts have none. */
   balances(accountRefs: readonly Ref[], day: UtcDay): Promise<ReadonlyMap<Ref, Balance>>;

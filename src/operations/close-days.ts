@@ -26,12 +26,9 @@ export async function closeDays(store: Store, until: UtcDay, steps: Steps): Prom
   // What is debited from now on is for `serve` and the next reset to fold: beside a running load there is no end to it.
   const { begun, first } = await store.read(async (tx, now) => ({ begun: now, first: (await tx.credits.closedThrough()) + 1 }));
   for (;;) {
-    const step = await steps.run(async (stint) => {
-      await store.read((tx) => tx.credits.catchUp());
-      return store.write((tx, now) =>
-        stint.work(() => closeStep(tx, { until: Math.min(until, dayOf(now)), now, begun, portion: stint.portion })),
-      );
-    });
+    const step = await steps.run((stint) =>
+      store.write((tx, now) => stint.work(() => closeStep(tx, { until: Math.min(until, dayOf(now)), now, begun, portion: stint.portion }))),
+    );
     closed.push(...step.closed);
     if (step.done) return closed;
     const { day, counted, accounts } = step;

@@ -64,7 +64,6 @@ describe.each(STORE_KINDS)('closing a day on $name', (kind) => {
     await spend(0, 1, 2, 3);
     expect(await spentIn(first, second)).toEqual([100]);
     await opened.store.read(async (tx) => {
-      await tx.credits.catchUp();
       expect(await tx.credits.booksIn(TODAY, { after: second, through: last })).toHaveLength(2);
       expect(await tx.credits.sumsOf(TODAY)).toMatchObject({ accounts: 4, spent: 400 });
       expect(await tx.credits.booksIn(TODAY, { after: 0, through: first })).toHaveLength(1);

@@ -23,11 +23,6 @@ export class PostgresCredits implements CreditWrites {
     this.#sql = sql;
   }
 
-  /** Every row holds its debits at once. */
-  catchUp(): Promise<void> {
-    return Promise.resolve();
-  }
-
   async spending(accountRef: Ref, day: UtcDay): Promise<StoredSpending> {
     const row = await this.#sql.get<RunningRow>(`SELECT ${BALANCE}, arrivals FROM running_days WHERE account_ref = ?`, accountRef);
     const running =

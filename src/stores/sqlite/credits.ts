@@ -42,10 +42,6 @@ export class SqliteCredits implements CreditWrites {
     this.#current.forget();
   }
 
-  async catchUp(): Promise<void> {
-    this.#folding.follow();
-  }
-
   /** Before anything reads the view of the running days. */
   ready(): void {
     this.#current.ready();

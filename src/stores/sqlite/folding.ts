@@ -77,6 +77,11 @@ export class Folding {
     this.#upToDate = false;
   }
 
+  /** Whether it has been followed before, so that what was debited since has to be read. */
+  get hasFollowed(): boolean {
+    return this.#folds >= 0;
+  }
+
   /** Reads where the journal stands and brings the rows to it; to be called in every transaction, before anything else. */
   follow(): void {
     const text = 'SELECT books, folds, folded_through, (SELECT max(number) FROM debits) FROM state';

@@ -116,6 +116,7 @@ class SqliteTransaction implements WriteTransaction {
 interface Connection {
   readonly db: Sqlite;
   readonly sql: Sql;
+  readonly folding: Folding;
   readonly transaction: SqliteTransaction;
   readonly settling: SqliteSettling;
   readonly files: OpenedFiles;
@@ -216,6 +217,7 @@ class SqliteStore implements Store {
     const { db } = connection;
     let begun = false;
     try {
+      if (kind === 'writing') this.#catchUp(connection);
       begin(connection, kind);
       begun = true;
       checkStillUsable(connection.sql);
@@ -226,6 +228,14 @@ class SqliteStore implements Store {
       this.#abandon(connection, error, begun && kind === 'writing');
       throw translateError(this.location, error);
     }
+  }
+
+  /** Whoever writes in steps beside a server reads here what that has debited meanwhile, and not under the lock that others wait for. */
+  #catchUp(connection: Connection): void {
+    if (!connection.folding.hasFollowed) return;
+    begin(connection, 'reading');
+    connection.folding.follow();
+    connection.db.exec('COMMIT');
   }
 
   /** `wrote` says whether anything that is remembered may not have become so. Who only did not get the lock has lost nothing. */
@@ -263,5 +273,5 @@ function connect(db: Sqlite, { path, busyTimeoutMs, mostPages }: SqliteOptions):
   const folding = new Folding(sql);
   const settling = new SqliteSettling(sql, folding);
   const turn = new WriteTurn(db, path, busyTimeoutMs);
-  return { db, sql, transaction: new SqliteTransaction(sql, folding), settling, files: new OpenedFiles(path), turn };
+  return { db, sql, folding, transaction: new SqliteTransaction(sql, folding), settling, files: new OpenedFiles(path), turn };
 }
