@@ -9,6 +9,7 @@ import type { Restoring } from '../../../src/domain/store-backup.ts';
 import type { Store } from '../../../src/domain/store.ts';
 import { planRestore, restoreStore } from '../../../src/operations/restore-store.ts';
 import { backupStore, openRestore, openStore } from '../../../src/stores/open-store.ts';
+import { errorCode } from '../../../src/stores/sqlite/database.ts';
 import { SCHEMA_VERSION } from '../../../src/stores/sqlite/schema.ts';
 import { ACTOR, BINARY, keyctl, temporaryFolder } from '../../harness.ts';
 import { failureOf } from '../../operations/account-fixture.ts';
@@ -142,10 +143,17 @@ describe('a store that is open elsewhere', () => {
   });
 });
 
-/** The files that a process has open, as Linux tells. */
+/** The files that a process has open, as Linux tells; one that it closes between the two looks is none of them. */
 function opensOf(pid: number): readonly string[] {
   const folder = `/proc/${String(pid)}/fd`;
-  return fs.readdirSync(folder).map((name) => fs.readlinkSync(join(folder, name), 'utf8'));
+  return fs.readdirSync(folder).flatMap((name) => {
+    try {
+      return [fs.readlinkSync(join(folder, name), 'utf8')];
+    } catch (error) {
+      if (errorCode(error) === 'ENOENT') return [];
+      throw error;
+    }
+  });
 }
 
 describe('what is in the place', () => {
