@@ -13,10 +13,10 @@ export const SEED = number('KEYCTL_TEST_SEED') ?? Date.now() % 1e9;
 const MS = number('KEYCTL_TEST_MS');
 
 /** Random sequences of acts, compared with a model. In a database, where each takes some thirty times as long, there are fewer. */
-export const SEQUENCES = { what: 'sequences', sequences: number('KEYCTL_TEST_SEQUENCES') ?? 1_000, ms: MS ?? 40_000, steps: 40 } as const;
+export const SEQUENCES = { what: 'sequences', sequences: number('KEYCTL_TEST_SEQUENCES') ?? 1_000, ms: MS ?? 20_000, steps: 40 } as const;
 export const DATABASE_SEQUENCES = {
   ...{ what: 'sequences over PostgreSQL', steps: SEQUENCES.steps },
-  ...{ sequences: Math.ceil(SEQUENCES.sequences / 50), ms: MS === undefined ? 25_000 : MS / 2 },
+  ...{ sequences: Math.ceil(SEQUENCES.sequences / 50), ms: MS === undefined ? 12_000 : MS / 2 },
 } as const;
 
 /** A failing sequence that is to be seen again; and whether the first failure will do, whatever the size of it. */
@@ -24,7 +24,7 @@ export const REPLAYED = { seed: number('KEYCTL_TEST_SEED'), path: process.env['K
 export const FIRST_WILL_DO = process.env['KEYCTL_TEST_FIRST'] === '1';
 
 /** kill -9 of servers and of those beside them: so many of them at most, and for so long. */
-export const KILLS = { kills: number('KEYCTL_TEST_KILLS') ?? 25, ms: MS ?? Number.POSITIVE_INFINITY } as const;
+export const KILLS = { kills: number('KEYCTL_TEST_KILLS') ?? 15, ms: MS ?? Number.POSITIVE_INFINITY } as const;
 
 /** How many times as many runs as usual there are of a property whose every run has a store of its own. */
 export const PROPERTY_TIMES = number('KEYCTL_TEST_PROPERTY_TIMES') ?? 1;

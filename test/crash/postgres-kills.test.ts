@@ -5,7 +5,7 @@ import { DATABASE, OneServer } from '../postgres/one-server.ts';
 import { numbers } from './crash-loop.ts';
 import { LoadedNodes } from './nodes.ts';
 
-const KILLS = Number(process.env['KEYCTL_TEST_KILLS'] ?? 12);
+const KILLS = Number(process.env['KEYCTL_TEST_KILLS'] ?? 8);
 const MOST_MS = Number(process.env['KEYCTL_TEST_MS'] ?? Number.POSITIVE_INFINITY);
 const SEED = Number(process.env['KEYCTL_TEST_SEED'] ?? Date.now() % 1e9);
 /** A round ends somewhere within so many milliseconds. */

@@ -254,9 +254,9 @@ async function everyChargeIsThereOnce({ began, journal, customers, upstream }: C
   expect(across).toHaveLength(1);
   expect(journal.faults(debits.filter((debit) => BACK_ENDS.includes(debit.account) && !across.includes(debit)))).toEqual([]);
   const passed = upstream.received.map(({ headers }) => headers['x-keyctl-debit-id']);
-  const proxied = debits.filter(({ account }) => account === BEHIND_NGINX).map(({ number }) => debitId(number));
+  const proxied = new Set(debits.filter(({ account }) => account === BEHIND_NGINX).map(({ number }) => debitId(number)));
   expect([passed.length, new Set(passed).size]).toEqual([customers.admitted.length, passed.length]);
-  expect(proxied).toEqual(expect.arrayContaining(passed));
+  expect(passed.filter((id) => !proxied.has(String(id)))).toEqual([]);
 }
 
 test('an alert that nobody has taken before the move is delivered after it', async () => {

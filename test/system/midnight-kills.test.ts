@@ -3,7 +3,7 @@ import { crashLoop, type CrashClock } from '../crash/crash-loop.ts';
 import { startOfDay, dayOf } from '../../src/domain/utc-day.ts';
 import { FakedClock } from './faked-clock.ts';
 
-const KILLS = 20;
+const KILLS = 12;
 const SEED = Number(process.env['KEYCTL_TEST_SEED'] ?? Date.now() % 1e9);
 const MIDNIGHT = startOfDay(dayOf(Date.now()));
 /** A round lasts about as long, so that the kill comes before midnight as often as after it. */

@@ -19,7 +19,7 @@ import { NO_LUCK, TRACE_FLAGS, TracedDisk, readTrace, someLuck, type Luck } from
 // Whatever had been acknowledged has to be in the store that is opened from what is left.
 
 const CLIENTS = 12;
-const REQUESTS_EACH = 80;
+const REQUESTS_EACH = 40;
 const REFUND_EVERY = 8;
 
 let folder: ReturnType<typeof temporaryFolder>;
