@@ -203,6 +203,22 @@ export const MUTATIONS = [
   },
   {
     promise: 4,
+    says: 'a commit that a disk may have kept is told as undone',
+    file: 'src/stores/sqlite/database.ts',
+    find: 'failed; whether the last change was kept is unknown.',
+    put: 'failed; nothing was changed.',
+    red: ['test/stores/sqlite/commit.test.ts'],
+  },
+  {
+    promise: 4,
+    says: 'a connection is kept and used after the disk has failed it',
+    file: 'src/stores/sqlite/store.ts',
+    find: "(db.inTransaction || code.startsWith('SQLITE_IOERR'))",
+    put: 'db.inTransaction',
+    red: ['test/stores/sqlite/commit.test.ts'],
+  },
+  {
+    promise: 4,
     says: 'the stored balance is said to hold debits that it lacks',
     file: 'src/stores/sqlite/folding.ts',
     find: '    for (const ref of accounts.slice(round.done, until)) this.rows.book(ref);\n',

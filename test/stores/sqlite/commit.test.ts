@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import Database from 'better-sqlite3';
 import { randomBytes } from 'node:crypto';
+import { truncateSync } from 'node:fs';
 import type { Store } from '../../../src/domain/store.ts';
 import { openStore } from '../../../src/stores/open-store.ts';
 import { createDatabase, errorCode, openDatabase } from '../../../src/stores/sqlite/database.ts';
@@ -49,6 +50,41 @@ test('a commit that fails is a failure, whatever was decided before it, and noth
   const { credits } = await settleOne(store, requestBy(key));
   expect(credits?.remaining).toBe(100_000 - 200);
   expect(await store.read((tx) => tx.debits.count({}, 10))).toBe(2);
+});
+
+describe('a disk that does not read back what was written', () => {
+  /** The log loses what somebody else has just put into it; a connection that has it open goes on asking for that. */
+  function cutTheLog(): void {
+    tamper("INSERT INTO config VALUES ('cut', '1')");
+    truncateSync(`${opened.path}-wal`, 0);
+  }
+
+  test('is told as what it is: whether the change was kept is unknown', async () => {
+    await addAccount(opened.store, 'acme');
+    cutTheLog();
+    await expect(addAccount(opened.store, 'other')).rejects.toMatchObject({
+      code: 'failed',
+      message: expect.stringContaining('whether the last change was kept is unknown'),
+      hint: expect.any(String),
+    });
+  });
+
+  test('costs the connection that met it, since only a new one sees what the file holds', async () => {
+    const { store } = opened;
+    const account = await addAccount(store, 'acme');
+    const key = await addKey(store, account);
+    await settleOne(store, requestBy(key));
+    for (const act of [() => addAccount(store, 'other'), () => settleOne(store, requestBy(key))]) {
+      // What a checkpoint has put into the file is all that is there after the cut.
+      tamper('PRAGMA wal_checkpoint(TRUNCATE)');
+      cutTheLog();
+      await expect(act()).rejects.toMatchObject({ code: 'failed' });
+      await act();
+    }
+    const reopened = await opened.reopen('read');
+    expect(await reopened.read((tx) => tx.debits.count({}, 10))).toBe(2);
+    await reopened.close();
+  });
 });
 
 describe('the clock', () => {
