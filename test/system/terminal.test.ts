@@ -1,39 +1,17 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { beforeEach, describe, expect, test } from '@jest/globals';
 import { existsSync } from 'node:fs';
+import { desk } from './desk.ts';
 import { jsonListOf } from './http-client.ts';
-import { Installation } from './installation.ts';
-import { programPath } from './programs.ts';
-import { Terminals } from './terminal.ts';
 
 // What only a real terminal shows: prompts, Ctrl-C, colours, and whether a table fits.
 
-let home: Installation;
-let terminals: Terminals;
-let count = 0;
-let db: string;
-
-beforeAll(async () => {
-  programPath('tmux');
-  home = new Installation();
-  terminals = await Terminals.open(home.folder);
-});
-
-afterAll(async () => {
-  await terminals.close();
-  home.remove();
-});
-
-beforeEach(() => {
-  count += 1;
-  db = `${home.folder}/store${String(count)}.db`;
-});
-
-const run = (...args: readonly string[]): Promise<string> => home.run(['--db', db, ...args]);
+const at = desk();
+const run = (...args: readonly string[]): Promise<string> => at.run(...args);
 const keys = async (): Promise<readonly Readonly<Record<string, unknown>>[]> => jsonListOf(await run('list', '--status', 'all', '--json'));
 
 describe('keyctl create on a terminal', () => {
   test('asks for the name and the environment, and shows the secret once', async () => {
-    const screen = terminals.run(['create'], { db });
+    const screen = at.terminals.run(['create'], { db: at.db });
     await screen.shows('Name of the key');
     screen.types('web shop', 'Enter');
     await screen.shows('Environment');
@@ -50,7 +28,7 @@ describe('keyctl create on a terminal', () => {
   });
 
   test('offers production first', async () => {
-    const screen = terminals.run(['create'], { db });
+    const screen = at.terminals.run(['create'], { db: at.db });
     await screen.shows('Name of the key');
     screen.types('prod', 'Enter');
     await screen.shows('Environment');
@@ -60,7 +38,7 @@ describe('keyctl create on a terminal', () => {
   });
 
   test('asks again for a name that cannot be one', async () => {
-    const screen = terminals.run(['create'], { db });
+    const screen = at.terminals.run(['create'], { db: at.db });
     await screen.shows('Name of the key');
     screen.types('a/b', 'Enter');
     await screen.shows('That is not a name for a key');
@@ -72,18 +50,18 @@ describe('keyctl create on a terminal', () => {
   });
 
   test('makes nothing when the person says Ctrl-C at the name', async () => {
-    const screen = terminals.run(['create'], { db });
+    const screen = at.terminals.run(['create'], { db: at.db });
     await screen.shows('Name of the key');
     screen.types('half', 'C-c');
     const { code, lines } = await screen.ended();
     expect(code).toBe(130);
     expect(lines.join('\n')).toContain('nothing was changed');
-    if (existsSync(db)) expect(await keys()).toEqual([]);
+    if (existsSync(at.db)) expect(await keys()).toEqual([]);
   });
 
   test('makes nothing when the person says Ctrl-C at the environment', async () => {
     await run('create', '--name', 'before');
-    const screen = terminals.run(['create'], { db });
+    const screen = at.terminals.run(['create'], { db: at.db });
     await screen.shows('Name of the key');
     screen.types('half', 'Enter');
     await screen.shows('Environment');
@@ -93,7 +71,7 @@ describe('keyctl create on a terminal', () => {
   });
 
   test('asks nothing with --no-input', async () => {
-    const { code, lines } = await terminals.run(['create', '--no-input'], { db }).ended();
+    const { code, lines } = await at.terminals.run(['create', '--no-input'], { db: at.db }).ended();
     expect(code).toBe(2);
     expect(lines.join('\n')).toContain('--name');
   });
@@ -110,7 +88,7 @@ describe('keyctl disable on a terminal', () => {
 
   test('offers the active keys, says what each did today, and disables the chosen one', async () => {
     await run('charge', '--key', 'second', '--requests', '3');
-    const screen = terminals.run(['disable'], { db });
+    const screen = at.terminals.run(['disable'], { db: at.db });
     const offered = await screen.shows('second');
     expect(offered).toContain('first');
     expect(offered).not.toContain('third');
@@ -121,7 +99,7 @@ describe('keyctl disable on a terminal', () => {
   });
 
   test('changes nothing when the person says Ctrl-C', async () => {
-    const screen = terminals.run(['disable'], { db });
+    const screen = at.terminals.run(['disable'], { db: at.db });
     await screen.shows('second');
     screen.types('Space', 'C-c');
     expect(await screen.ended()).toMatchObject({ code: 130 });
@@ -133,7 +111,7 @@ describe('keyctl disable on a terminal', () => {
       ['secnod', 130, 3],
       ['second', 0, 2],
     ] as const) {
-      const screen = terminals.run(['delete', 'second'], { db });
+      const screen = at.terminals.run(['delete', 'second'], { db: at.db });
       await screen.shows(/Type second to delete it/);
       screen.types(word, 'Enter');
       expect(await screen.ended()).toMatchObject({ code });
@@ -145,7 +123,7 @@ describe('keyctl disable on a terminal', () => {
 describe('keyctl verify on a terminal', () => {
   test('reads the secret from a prompt that does not show it', async () => {
     const secret = (await run('create', '--name', 'main')).trim();
-    const screen = terminals.run(['verify'], { db });
+    const screen = at.terminals.run(['verify'], { db: at.db });
     await screen.shows('API key');
     screen.types(secret, 'Enter');
     const { code, lines } = await screen.ended();
@@ -160,7 +138,7 @@ describe('tables', () => {
   });
 
   test.each([120, 80, 60])('one key is one line in %i columns', async (columns) => {
-    const { code, lines, wrapped } = await terminals.run(['list'], { db, columns }).ended();
+    const { code, lines, wrapped } = await at.terminals.run(['list'], { db: at.db, columns }).ended();
     expect({ code, wrapped }).toEqual({ code: 0, wrapped: false });
     const rows = lines.filter((line) => line.startsWith('key_'));
     expect(rows).toHaveLength(3);
@@ -175,11 +153,14 @@ describe('tables', () => {
     for (const name of names) await run('create', '--name', name);
     await run('charge', '--key', '𠮷野家の鍵', '--requests', '2');
     for (const columns of [40, 60, 80, 200]) {
-      const { code, lines, wrapped } = await terminals.run(['list', '--no-color'], { db, columns }).ended();
+      const { code, lines, wrapped } = await at.terminals.run(['list', '--no-color'], { db: at.db, columns }).ended();
       expect({ columns, code, wrapped }).toEqual({ columns, code: 0, wrapped: false });
       expect(lines.filter((line) => line.startsWith('key_'))).toHaveLength(names.length + 3);
       for (const command of [['status'], ['usage', '--by', 'key'], ['debits'], ['audit'], ['view', '𠮷野家の鍵']]) {
-        expect([columns, await terminals.run(command, { db, columns }).ended()]).toMatchObject([columns, { code: 0, wrapped: false }]);
+        expect([columns, await at.terminals.run(command, { db: at.db, columns }).ended()]).toMatchObject([
+          columns,
+          { code: 0, wrapped: false },
+        ]);
       }
     }
   }, 120_000);
@@ -197,16 +178,16 @@ describe('tables', () => {
   ])('keyctl %s fits into 80 columns', async (command, row) => {
     await run('charge', '--key', 'mobile', '--requests', '2');
     await run('credit', '+500', '--reason', 'a long reason that somebody wrote down because it was a long day, and then some');
-    const { code, lines, wrapped } = await terminals.run(command.split(' '), { db }).ended();
+    const { code, lines, wrapped } = await at.terminals.run(command.split(' '), { db: at.db }).ended();
     expect({ code, wrapped }).toEqual({ code: 0, wrapped: false });
     expect(lines.some((line) => row.test(line))).toBe(true);
   });
 
   test('have colours, which NO_COLOR, --no-color and a dumb terminal take away', async () => {
-    expect(await terminals.run(['list'], { db }).ended()).toMatchObject({ code: 0, escapes: true });
-    expect(await terminals.run(['list'], { db, env: { NO_COLOR: '1' } }).ended()).toMatchObject({ code: 0, escapes: false });
-    expect(await terminals.run(['list', '--no-color'], { db }).ended()).toMatchObject({ code: 0, escapes: false });
-    expect(await terminals.run(['list'], { db, env: { TERM: 'dumb' } }).ended()).toMatchObject({ code: 0, escapes: false });
+    expect(await at.terminals.run(['list'], { db: at.db }).ended()).toMatchObject({ code: 0, escapes: true });
+    expect(await at.terminals.run(['list'], { db: at.db, env: { NO_COLOR: '1' } }).ended()).toMatchObject({ code: 0, escapes: false });
+    expect(await at.terminals.run(['list', '--no-color'], { db: at.db }).ended()).toMatchObject({ code: 0, escapes: false });
+    expect(await at.terminals.run(['list'], { db: at.db, env: { TERM: 'dumb' } }).ended()).toMatchObject({ code: 0, escapes: false });
   });
 });
 
@@ -214,7 +195,7 @@ describe('keyctl debits --follow on a terminal', () => {
   test.each([80, 200])('shows what comes, a line each, in %i columns, until Ctrl-C', async (columns) => {
     await run('create', '--name', 'checkout');
     await run('charge', '--key', 'checkout', '--requests', '2');
-    const screen = terminals.run(['debits', '--follow'], { db, columns });
+    const screen = at.terminals.run(['debits', '--follow'], { db: at.db, columns });
     await screen.shows(/WHEN .*COST .*\n.*\n.*deb_.* 99,800/);
     await run('charge', '--key', 'checkout');
     await screen.shows(/deb_.* \d\d-\d\d \d\d:\d\d:\d\d +default +checkout .* 99,700/);
@@ -226,7 +207,7 @@ describe('keyctl debits --follow on a terminal', () => {
 
 describe('keyctl init on a terminal', () => {
   test.each([80, 200])('asks, shows what it would make, and makes it, in %i columns', async (columns) => {
-    const screen = terminals.run(['init'], { db, columns });
+    const screen = at.terminals.run(['init'], { db: at.db, columns });
     await screen.shows('Nothing is written before your last answer');
     await screen.shows('Prefix of your keys');
     screen.types('C-u', 'shop', 'Enter');
@@ -243,7 +224,7 @@ describe('keyctl init on a terminal', () => {
     await screen.shows('Environment of that key');
     screen.types('Enter');
     await screen.shows(/Account: +acme, on standard/);
-    expect(existsSync(db)).toBe(false);
+    expect(existsSync(at.db)).toBe(false);
     await screen.shows('Make it so?');
     screen.types('y', 'Enter');
     const { code, lines } = await screen.ended();
@@ -253,7 +234,7 @@ describe('keyctl init on a terminal', () => {
   });
 
   test('leaves no trace when the person says Ctrl-C at the last question', async () => {
-    const screen = terminals.run(['init'], { db });
+    const screen = at.terminals.run(['init'], { db: at.db });
     for (const question of ['Prefix', 'Environments are', 'Tiers are', 'first account', 'Its tier', 'first key', 'of that key']) {
       await screen.shows(question);
       screen.types('Enter');
@@ -261,6 +242,6 @@ describe('keyctl init on a terminal', () => {
     await screen.shows('Make it so?');
     screen.types('C-c');
     expect(await screen.ended()).toMatchObject({ code: 130 });
-    expect(existsSync(db)).toBe(false);
+    expect(existsSync(at.db)).toBe(false);
   });
 });

@@ -1,36 +1,19 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { beforeEach, describe, expect, test } from '@jest/globals';
 import { BINARY } from '../harness.ts';
-import { Installation } from './installation.ts';
-import { programPath } from './programs.ts';
+import { desk } from './desk.ts';
 import { eventually } from './running.ts';
-import { Terminals, type Screen } from './terminal.ts';
+import { type Screen } from './terminal.ts';
 
 // `keyctl status --watch` in a real terminal, in every way in which somebody leaves it.
 
-let home: Installation;
-let terminals: Terminals;
-let count = 0;
-let db: string;
-
-beforeAll(async () => {
-  programPath('tmux');
-  home = new Installation();
-  terminals = await Terminals.open(home.folder);
-});
-
-afterAll(async () => {
-  await terminals.close();
-  home.remove();
-});
+const at = desk();
 
 beforeEach(async () => {
-  count += 1;
-  db = `${home.folder}/store${String(count)}.db`;
-  await home.run(['--db', db, 'create', '--name', 'web shop']);
-  await home.run(['--db', db, 'charge', '--key', 'web shop', '--requests', '750']);
+  await at.run('create', '--name', 'web shop');
+  await at.run('charge', '--key', 'web shop', '--requests', '750');
 });
 
-const watch = (columns = 80): Screen => terminals.run(['status', '--watch', '--every', '1s'], { db, columns });
+const watch = (columns = 80): Screen => at.terminals.run(['status', '--watch', '--every', '1s'], { db: at.db, columns });
 const SHOWN = /q leaves[^]*Busiest accounts today[^]*75 % of 100,000/;
 
 /** What is on the screen while nothing of it is in the history. */
@@ -75,7 +58,7 @@ describe('keyctl status --watch in a terminal', () => {
   });
 
   test('gives the terminal back at Ctrl-Z, and takes it again at fg, in whatever size it is then', async () => {
-    const screen = terminals.shell({ columns: 80, env: { KEYCTL_DB: db } });
+    const screen = at.terminals.shell({ columns: 80, env: { KEYCTL_DB: at.db } });
     screen.types(`${process.execPath} ${BINARY} status --watch`, 'Enter');
     await screen.shows(SHOWN);
     screen.types('C-z');
@@ -100,7 +83,7 @@ describe('keyctl status --watch in a terminal', () => {
   });
 
   test('through a pipe is exit 2, with --json a line for each look, until the reader goes', async () => {
-    const screen = terminals.shell({ columns: 80, env: { KEYCTL_DB: db } });
+    const screen = at.terminals.shell({ columns: 80, env: { KEYCTL_DB: at.db } });
     screen.types(`${process.execPath} ${BINARY} status --watch | cat; echo "code \${PIPESTATUS[0]}"`, 'Enter');
     await screen.shows('code 2');
     screen.types(
