@@ -185,6 +185,26 @@ describe('every example in a block for the shell', () => {
   });
 });
 
+describe('every key that a page makes', () => {
+  const pages = ['README.md', 'docs/tutorial.md', 'docs/issue.md', 'docs/rotate.md', 'docs/postgresql.md'];
+  const lines = pages.flatMap((name) =>
+    page(name)
+      .split('\n')
+      .filter((line) => /^ *(KEY=\$\((npx )?)?keyctl create /.test(line))
+      .map((line) => [name, line.trim()] as const),
+  );
+
+  test('is found', () => {
+    expect(lines.length).toBeGreaterThan(7);
+  });
+
+  // A question on the terminal would take the next pasted lines for its answer. Where stdout is no terminal, nobody is asked.
+  test.each(lines)('%s: %s asks nobody', (_, line) => {
+    if (line.startsWith('KEY=$(')) expect(line).toMatch(/--name/);
+    else expect(line).toMatch(/--name .*--env /);
+  });
+});
+
 test('README.md lists every command', () => {
   const rows = tableOf(section(page('README.md'), '## Commands'));
   const listed = rows.flatMap(([, commands = '']) => commands.split(' '));
