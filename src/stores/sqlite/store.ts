@@ -12,7 +12,7 @@ import { SqliteCatalogue } from './catalogue.ts';
 import { SqliteConfig } from './config.ts';
 import { createSchema } from './create-schema.ts';
 import { SqliteCredits } from './credits.ts';
-import { createDatabase, openDatabase, storeExists, translateError, type Clock, type Sqlite } from './database.ts';
+import { createDatabase, errorCode, openDatabase, storeExists, translateError, type Clock, type Sqlite } from './database.ts';
 import { SqliteDebits } from './debits.ts';
 import { Folding } from './folding.ts';
 import { SqliteImports } from './imports.ts';
@@ -252,8 +252,7 @@ class SqliteStore implements Store {
         // The failure that led here is the one to tell; the connection is dropped below if it is still in its transaction.
       }
     }
-    const code = error instanceof Error && 'code' in error ? String(error.code) : '';
-    if (this.#options.path !== ':memory:' && (db.inTransaction || code.startsWith('SQLITE_IOERR'))) {
+    if (this.#options.path !== ':memory:' && (db.inTransaction || errorCode(error).startsWith('SQLITE_IOERR'))) {
       // After a failed write or sync this connection may see other pages than the file holds; only a new one tells the truth.
       db.close();
       this.#connection = null;
