@@ -25,7 +25,8 @@ describe('whatever operators, customers and the clock do, in whatever order, by 
         fc.array(step, { minLength: 1, maxLength: DATABASE_SEQUENCES.steps, size: 'max' }),
         async (sequence: readonly Step[]) => {
           steps += sequence.length;
-          await (last = follow(begun, sequence));
+          const next = (): Promise<void> => follow(begun, sequence);
+          await (last = last.then(next, next));
         },
       );
       const { numRuns } = await explore('test/model/database-sequences.test.ts', property, DATABASE_SEQUENCES, () => ({ steps }));

@@ -23,7 +23,7 @@ test('a node that hangs in the middle of a transaction loses its locks, and the 
   await entered;
   // Nothing is settled beside who writes, so that the first answer is that the store is busy.
   await expect(settleOne(other, requestBy(key))).rejects.toMatchObject({ code: 'store_busy' });
-  const verdict = await eventually(() => settleOne(other, requestBy(key)));
+  const verdict = await eventually(() => settleOne(other, requestBy(key)), 500);
   expect(verdict.code).toBe('ok');
   goOn();
   await hanging.close().catch(() => undefined);
