@@ -2,7 +2,7 @@ import { Command, CommanderError } from 'commander';
 import { KeyctlError, usageError } from '../domain/error.ts';
 import type { Arguments, CommandModule } from './call.ts';
 import { NOUNS, REGISTRY, type Entry } from './registry.ts';
-import { isKnown, suggestCommand, suggestSwapped } from './suggestions.ts';
+import { isKnown, suggestCommand, suggestOption, suggestSwapped } from './suggestions.ts';
 
 export interface Globals {
   readonly db: string | undefined;
@@ -110,7 +110,7 @@ function translate(error: CommanderError, program: Command, argv: readonly strin
   if (error.exitCode === 0) return 0;
   const path = calledEntry(argv)?.path;
   const help = path === undefined ? nounHelp(program, argv) : `keyctl ${path} --help`;
-  const suggestion = /\(Did you mean (.+?)\?\)/s.exec(error.message)?.[1];
+  const suggestion = meantOption(error, program, path) ?? /\(Did you mean (.+?)\?\)/s.exec(error.message)?.[1];
   const hint = suggestion === undefined ? `See: ${help}` : `Did you mean ${suggestion}? See: ${help}`;
   const [first = '', second = ''] = positionals(argv);
   switch (error.code) {
@@ -120,7 +120,11 @@ function translate(error: CommanderError, program: Command, argv: readonly strin
       throw noSuchCommand(first, second, help);
     case 'commander.excessArguments': {
       const swapped = suggestSwapped(first, second);
-      throw usageError('There are too many arguments.', swapped === null ? hint : `Did you mean keyctl ${swapped}? See: ${help}`);
+      if (swapped !== null) throw usageError('There are too many arguments.', `Did you mean keyctl ${swapped}? See: ${help}`);
+      throw usageError(
+        'There are too many arguments.',
+        isNamedByOption(program, path) ? `A name is given with --name. See: ${help}` : hint,
+      );
     }
     case 'commander.missingArgument':
     case 'commander.missingMandatoryOptionValue':
@@ -133,6 +137,25 @@ function translate(error: CommanderError, program: Command, argv: readonly strin
     default:
       throw new KeyctlError('usage', 'The arguments cannot be understood.', { hint, cause: error });
   }
+}
+
+/** Which option of the command is meant by one that other programs have. The typed one is looked up, and never repeated. */
+function meantOption(error: CommanderError, program: Command, path: string | undefined): string | undefined {
+  const typed = /unknown option '([^'=]+)/.exec(error.message)?.[1];
+  if (typed === undefined) return undefined;
+  const taken = [...program.options, ...(commandAt(program, path)?.options ?? [])].map(({ long }) => long ?? '');
+  return suggestOption(typed, new Set([...taken, '--help'])) ?? undefined;
+}
+
+/** Whether the name is an option, as in `create --name prod`, where other programs have it as an argument. */
+function isNamedByOption(program: Command, path: string | undefined): boolean {
+  const command = commandAt(program, path);
+  return command?.registeredArguments.length === 0 && command.options.some(({ long }) => long === '--name');
+}
+
+function commandAt(program: Command, path: string | undefined): Command | undefined {
+  const words = path?.split(' ') ?? [];
+  return words.reduce<Command | undefined>((parent, word) => parent?.commands.find((command) => command.name() === word), program);
 }
 
 function noSuchCommand(first: string, second: string | undefined, help: string): KeyctlError {

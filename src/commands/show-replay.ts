@@ -29,10 +29,18 @@ async function showTables(out: Output, report: ReplayReport): Promise<void> {
   const denied = countOf(deniedThen);
   const whose = account ?? `${grouped(accounts.length)} ${accounts.length === 1 ? 'account' : 'accounts'}`;
   const then = denied === 0 ? '' : `, ${grouped(denied)} of them denied then`;
-  out.data(wrapWords(`${whose}, ${formatDay(dayOf(from))} to ${formatDay(dayOf(to))}: ${grouped(requests)} requests${then}.`, out.columns));
+  out.data(
+    wrapWords(
+      `${whose}, ${formatDay(dayOf(from))} to ${formatDay(dayOf(to))}: ${grouped(requests)} ${requests === 1 ? 'request' : 'requests'}${then}.`,
+      out.columns,
+    ),
+  );
   if (requests === 0) return;
   await table(out, plans, planColumns(report));
-  await table(out, daysOf(report), dayColumns(report));
+  const days = daysOf(report);
+  const busy = days.filter(({ day }) => day.requests > 0);
+  await table(out, busy, dayColumns(report));
+  if (busy.length < days.length) out.data(idleText(days.length - busy.length));
   if (account === null) await table(out, accounts, ACCOUNT_COLUMNS);
   out.data(`\n${answer(out, report)}`);
   const unknown = unknownOf(report);
@@ -54,6 +62,11 @@ function answer(out: Output, { cheapest, account }: ReplayReport): string {
 
 function countOf(denied: Readonly<Partial<Record<string, number>>>): number {
   return Object.values(denied).reduce<number>((sum, count) => sum + (count ?? 0), 0);
+}
+
+/** A month of a young store is mostly rows of nothing; a script gets them all. */
+function idleText(days: number): string {
+  return `… and ${grouped(days)} ${days === 1 ? 'day' : 'days'} without a request.`;
 }
 
 /** `2026-11-02 14:02` */

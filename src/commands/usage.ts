@@ -127,7 +127,7 @@ function columnsFor({ by }: UsageReport): readonly Column<UsageRow>[] {
     script: (row) => row.externalId ?? '',
   };
   return [
-    { header: by.toUpperCase(), person: (row) => row.bucket ?? '(unknown)', script: bucket },
+    { header: by.toUpperCase(), person: (row) => (by === 'hour' ? hourText(row) : row.bucket) ?? '(unknown)', script: bucket },
     ...(by === 'account'
       ? [owner, { header: 'TIER', person: (row: UsageRow) => row.tier ?? '-', script: (row: UsageRow) => row.tier ?? '' }]
       : []),
@@ -135,6 +135,11 @@ function columnsFor({ by }: UsageReport): readonly Column<UsageRow>[] {
     { header: 'CREDITS', align: 'right', person: (row) => grouped(row.credits), script: (row) => String(row.credits) },
     { header: 'DENIED', person: (row) => deniedText(row.denied) || '-', script: (row) => String(deniedCount(row.denied)) },
   ];
+}
+
+/** An hour as a person writes it; a script has it to the millisecond, as in JSON. */
+function hourText({ bucket }: UsageRow): string | null {
+  return bucket === null ? null : bucket.slice(0, 16).replace('T', ' ');
 }
 
 function deniedCount(denied: Denied): number {

@@ -1,6 +1,7 @@
 import { remaining } from './credits.ts';
 import { allowanceLeft, priceOf, rateOf, type Facts } from './decide.ts';
 import { idOf, type Case, type Told } from './explain-identity.ts';
+import { grouped } from './grouped.ts';
 import { formatDay, formatInstant, nextReset } from './utc-day.ts';
 
 export function tellRequestId({ request, facts: { prior } }: Case): Told {
@@ -14,18 +15,18 @@ export function tellCredits({ request, facts, now }: Case): Told {
   const price = priceOf(request, facts);
   const resetsAt = formatInstant(nextReset(now));
   const cap = key?.dailyCap ?? null;
-  const ofCap = cap === null ? '' : ` Of the key's own daily cap of ${String(cap)}, ${String(facts.capSpent)} are spent.`;
+  const ofCap = cap === null ? '' : ` Of the key's own daily cap of ${grouped(cap)}, ${grouped(facts.capSpent)} are spent.`;
   const fit = price === 0 ? 0 : Math.floor(allowanceLeft(facts).left / price);
-  const enough = fit === 0 ? '' : ` That is enough for ${String(fit)} such ${fit === 1 ? 'request' : 'requests'}.`;
-  const detail = `A request costs ${String(price)} credits. ${ofAccount(facts)}${ofCap}${enough} All come back at ${resetsAt}.`;
+  const enough = fit === 0 ? '' : ` That is enough for ${grouped(fit)} such ${fit === 1 ? 'request' : 'requests'}.`;
+  const detail = `A request costs ${grouped(price)} credits. ${ofAccount(facts)}${ofCap}${enough} All come back at ${resetsAt}.`;
   return { detail, remedy: creditsRemedy({ request, facts, now }, price, resetsAt) };
 }
 
 function ofAccount({ balance, account, tier }: Facts): string {
   if (balance === null) return 'No account has credits for it.';
   const { day, granted, adjusted, spent } = balance;
-  const sums = `tier ${tier ?? 'unknown'}: granted ${String(granted)}, adjusted ${String(adjusted)}, spent ${String(spent)}`;
-  return `The account ${account?.name ?? ''} has ${String(remaining(balance))} left on ${formatDay(day)} (${sums}).`;
+  const sums = `tier ${tier ?? 'unknown'}: granted ${grouped(granted)}, adjusted ${grouped(adjusted)}, spent ${grouped(spent)}`;
+  return `The account ${account?.name ?? ''} has ${grouped(remaining(balance))} left on ${formatDay(day)} (${sums}).`;
 }
 
 /** Waiting helps only where a whole day's allowance is enough for one request. */

@@ -19,7 +19,7 @@ export interface ExplainedCheck {
   readonly code: DenialCode;
   /** Null where it cannot be made: without a service there is no price and no limit. */
   readonly passes: boolean | null;
-  /** What it looked at, with its numbers. Times ISO 8601 in UTC, credits whole numbers. */
+  /** What it looked at, with its numbers. Times ISO 8601 in UTC, credits as a person reads them. */
   readonly detail: string;
   /** What would make it pass, where it does not. */
   readonly remedy: string | null;

@@ -1,16 +1,10 @@
 import type { ChalkInstance } from 'chalk';
 import { wrapBehind } from './fit.ts';
 
+export { grouped } from '../domain/grouped.ts';
+
 /** What paints text. */
 export type Paint = ChalkInstance;
-
-/**
- * `12,345`, so that a person reads credits at a glance. Only for terminals; pipes and JSON get digits. By hand: the first call of
- * toLocaleString loads the data of every language, which takes a third of the time of a whole command.
- */
-export function grouped(value: number): string {
-  return String(value).replaceAll(/\B(?<!\.\d*)(?=(?:\d{3})+(?!\d))/g, ',');
-}
 
 /** `Label:   value` lines with their values under each other, also where one needs several lines of so many places. */
 export function facts(lines: readonly (readonly [string, string])[], paint: Paint, places: number): string {

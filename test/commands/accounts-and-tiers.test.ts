@@ -159,6 +159,14 @@ describe('tier', () => {
     expect((await store.read((tx) => tx.tiers.all())).map(({ name }) => name)).not.toContain('gold');
   });
 
+  test.each([
+    [[], 'no rate limit'],
+    [['--rate', '5/s', '--limit', 'default=20/s:40'], 'rate limit 5/s, default 20/s:40'],
+  ])('create with %j says %s', async (options, limits) => {
+    const { stdout } = await run('tier', 'create', 'gold', '--daily-credits', '1000', ...options);
+    expect(stdout).toBe(`Created the tier gold: 1,000 credits a day, ${limits}.\n`);
+  });
+
   test('delete is exit 4 while it is in use, and says who to look at', async () => {
     expect(await run('tier', 'delete', 'free')).toMatchObject({ code: 4, stderr: expect.stringContaining('account list --tier free') });
     expect(await json('tier', 'delete', 'startup')).toEqual({ name: 'startup', deleted: true });

@@ -53,6 +53,13 @@ describe('for cron', () => {
   });
 });
 
+test('no comment is wider than a terminal of 80 columns', () => {
+  const texts = [...systemd(HOST), cronSchedule(HOST).files[0]?.text ?? ''];
+  const comments = texts.flatMap((text) => text.split('\n')).filter((line) => line.startsWith('#'));
+  expect(comments.length).toBeGreaterThan(5);
+  for (const line of comments) expect(line.length).toBeLessThanOrEqual(80);
+});
+
 describe('a store behind a URL', () => {
   test.each([
     ['postgres://keyctl@db/keyctl', false],

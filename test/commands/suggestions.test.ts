@@ -24,6 +24,18 @@ describe('what was probably meant is said', () => {
     ['nothing --help', 'See: keyctl --help'],
     ['list --statu active', '--status?'],
     ['list --jsno', '--json?'],
+    ['key create --name x', 'Did you mean keyctl create?'],
+    ['keys', 'Did you mean keyctl list?'],
+    ['apikeys revoke x', 'Did you mean keyctl disable?'],
+    ['version', 'Did you mean keyctl --version?'],
+    ['users', 'Did you mean keyctl account?'],
+    ['list -o json', 'Did you mean --json?'],
+    ['list -h', 'Did you mean --help?'],
+    ['delete checkout --force', 'Did you mean --yes?'],
+    ['list --force', 'See: keyctl list --help'],
+    ['debits -f', 'Did you mean --follow?'],
+    ['create prod', 'A name is given with --name. See: keyctl create --help'],
+    ['list prod', 'See: keyctl list --help'],
   ])('keyctl %s', async (line, hint) => {
     const call = await piped(line.split(' '), opened);
     expect(call).toMatchObject({ code: 2, stdout: '' });

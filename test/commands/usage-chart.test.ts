@@ -106,6 +106,14 @@ describe('the picture of keyctl usage', () => {
   });
 });
 
+test('keyctl usage tells an hour to a person without its seconds', async () => {
+  const opened = await temporaryStore(new Date(NOON).toISOString());
+  const { stdout } = await atTerminal(['usage'], [], { path: opened.path, clock: opened.clock, columns: 80 });
+  await opened.cleanUp();
+  expect(stdout).toMatch(/^2026-11-22 00:00 +0 /m);
+  expect(stdout).not.toContain('000Z');
+});
+
 describe('keyctl usage by account or key on a terminal', () => {
   test('shows those that spent the most, and how many more there are', async () => {
     const opened = await temporaryStore(new Date(NOON).toISOString());

@@ -29,7 +29,7 @@ describe('now', () => {
     const explanation = await explain('prod');
     expect(explanation).toMatchObject({ keyId: key.id, account: 'default', service: 'default', verdict: 'ok', at: clock.now });
     expect(explanation.resetsAt).toBe(Date.parse('2026-11-23T00:00:00Z'));
-    expect(told(explanation, 'insufficient_credits')).toMatch(/^true: .*99800 left on 2026-11-22.*cap of 500, 200 are spent/);
+    expect(told(explanation, 'insufficient_credits')).toMatch(/^true: .*99,800 left on 2026-11-22.*cap of 500, 200 are spent/);
     expect(await explain('prod')).toEqual(explanation);
   });
 
@@ -87,10 +87,12 @@ describe('at a later time', () => {
     const next = await explain('prod', { at: (day - 1) * DAY });
     expect(next.verdict).toBe('ok');
     expect(told(next, 'insufficient_credits')).toMatch(
-      /100000 left on 2026-11-23 \(tier free: granted 100000, adjusted 0, spent 0\).*200, 0 are/,
+      /100,000 left on 2026-11-23 \(tier free: granted 100,000, adjusted 0, spent 0\).*200, 0 are/,
     );
     const after = await explain('prod', { at: day * DAY });
-    expect(told(after, 'insufficient_credits')).toMatch(/300007 left on 2026-11-24 \(tier standard: granted 300000, adjusted 7, spent 0\)/);
+    expect(told(after, 'insufficient_credits')).toMatch(
+      /300,007 left on 2026-11-24 \(tier standard: granted 300,000, adjusted 7, spent 0\)/,
+    );
     expect(told(after, 'request_limit_reached')).toContain('standard allows 10 requests');
   });
 

@@ -1,8 +1,10 @@
 import { ENVIRONMENT_FILE, hasPassword, type Host, type Schedule } from './host.ts';
 
-const WHY = `# Hourly, since cron runs in the host's time zone: Debian's cannot be told UTC, and that of cronie skips jobs of CRON_TZ=UTC when
-# daylight saving time begins or ends. One of these runs is at 00:00 UTC, and makes up for one that was missed; the others find
-# nothing to do and change nothing. Balances come back at 00:00 UTC without it. What goes wrong is on stderr, and cron mails it.
+const WHY = `# Hourly, since cron runs in the host's time zone: Debian's cannot be told
+# UTC, and that of cronie skips jobs of CRON_TZ=UTC when daylight saving time
+# begins or ends. One of these runs is at 00:00 UTC, and makes up for one that
+# was missed; the others find nothing to do and change nothing. Balances come
+# back at 00:00 UTC without it. What goes wrong is on stderr, and cron mails it.
 `;
 
 /** One line. For the whole machine it is a file of /etc/cron.d, which names the user; else it is a line of the user's own crontab. */

@@ -20,7 +20,8 @@ export function systemdSchedule(host: Host): Schedule {
   };
 }
 
-const TIMER = `# 00:00 UTC whatever the host's time zone; after a night that the host was down it catches up when it is back.
+const TIMER = `# 00:00 UTC whatever the host's time zone; after a night that the host was
+# down it catches up when it is back.
 [Unit]
 Description=keyctl, closing of past days at 00:00 UTC
 
@@ -36,7 +37,8 @@ WantedBy=timers.target
 function service({ interpreter, program, store, user, forMachine }: Host): string {
   const environment = hasPassword(store) ? `EnvironmentFile=${ENVIRONMENT_FILE}` : `Environment=${quoted(`KEYCTL_DB=${store}`)}`;
   return [
-    '# Closes past days and prunes what is no longer kept. Balances come back at 00:00 UTC without it.',
+    '# Closes past days and prunes what is no longer kept. Balances come back',
+    '# at 00:00 UTC without it.',
     '[Unit]',
     'Description=keyctl, closing of past days',
     '',

@@ -6,7 +6,7 @@ import { TIER_FIELDS } from '../../operations/describe-tiers.ts';
 import { grouped } from '../../terminal/style.ts';
 import { option, text, type CommandModule } from '../call.ts';
 import { configureLimits, readLimits } from './limit-options.ts';
-import { limitsText, showTier } from './show-tier.ts';
+import { rateText, showTier } from './show-tier.ts';
 
 export const command: CommandModule = {
   configure: (cli) =>
@@ -21,7 +21,7 @@ export const command: CommandModule = {
     const wanted = { name, dailyCredits: parseCredits('--daily-credits', credits), limits: readLimits(options) };
     const store = await call.openStore('create');
     const tier = await createTier(store, wanted, call.actor);
-    const sentence = `Created the tier ${name}: ${grouped(tier.dailyCredits)} credits a day, rate limit ${limitsText(tier)}.`;
+    const sentence = `Created the tier ${name}: ${grouped(tier.dailyCredits)} credits a day, ${rateText(tier)}.`;
     showTier(call.out, tier, sentence);
     return undefined;
   },

@@ -7,7 +7,7 @@ import { grouped } from '../../terminal/style.ts';
 import { flag, option, text, type Call, type CommandModule } from '../call.ts';
 import { configureLimits, readLimits } from './limit-options.ts';
 import { checkPreviewFields, showPreview } from './show-preview.ts';
-import { limitsText, showTier } from './show-tier.ts';
+import { rateText, showTier } from './show-tier.ts';
 
 export const command: CommandModule = {
   configure: (cli) =>
@@ -46,7 +46,7 @@ async function preview(call: Call, wanted: EditTier): Promise<void> {
 function sentence({ tier, changed, cancelled, creditsFrom }: TierEdited): string {
   if (!changed) return `${tier.name} is so already; nothing changed.`;
   const waits = tier.pendingDailyCredits;
-  const said = [`Changed ${tier.name}: ${grouped(tier.dailyCredits)} credits a day, rate limit ${limitsText(tier)}.`];
+  const said = [`Changed ${tier.name}: ${grouped(tier.dailyCredits)} credits a day, ${rateText(tier)}.`];
   if (waits !== null && waits.from === creditsFrom) {
     said.push(`From ${formatDay(waits.from)}, 00:00 UTC, it gives ${grouped(waits.credits)} credits a day; --now would do it at once.`);
   }

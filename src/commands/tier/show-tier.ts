@@ -32,6 +32,11 @@ export function waitingText({ pendingDailyCredits: pending }: TierView): string 
   return pending === null ? '' : `${grouped(pending.credits)} from ${formatDay(pending.from)}`;
 }
 
+/** The same inside a sentence. */
+export function rateText(tier: TierView): string {
+  return tier.limits.length === 0 ? 'no rate limit' : `rate limit ${limitsText(tier)}`;
+}
+
 /** `10/s, search 20/s:40`: the default of every service first, then those with one of their own; `none` for no limit. */
 export function limitsText({ limits }: TierView): string {
   if (limits.length === 0) return 'none';
