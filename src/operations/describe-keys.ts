@@ -39,11 +39,11 @@ export async function describeKeys(tx: ReadTransaction, keys: readonly Key[], no
     dayOf(now),
   );
   const graces = await graceTraffic(tx, keys, now);
-  const names = new Map<number, string>();
+  const accounts = await tx.accounts.byRefs([...new Set(keys.map(({ accountRef }) => accountRef))]);
+  const names = new Map(accounts.map(({ ref, name }) => [ref, name]));
   const views: KeyView[] = [];
   for (const key of keys) {
-    let account = names.get(key.accountRef);
-    if (account === undefined) names.set(key.accountRef, (account = (await tx.accounts.byRef(key.accountRef))?.name ?? ''));
+    const account = names.get(key.accountRef) ?? '';
     const { requests = 0, credits = 0, lastUsedAt = null } = usage.get(key.ref) ?? {};
     views.push(
       viewOf(key, { account, status: keyStatus(key, now), lastUsedAt, today: { requests, credits }, grace: graces.get(key.ref) ?? null }),

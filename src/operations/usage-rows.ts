@@ -1,4 +1,4 @@
-import { keyStatus, tierOn, type Account, type Ref } from '../domain/entities.ts';
+import { tierOn, type Account, type Ref } from '../domain/entities.ts';
 import type { ReadTransaction, UsageSum } from '../domain/store.ts';
 import { dayOf, formatDay, formatInstant, MS_PER_DAY, MS_PER_HOUR, type Instant } from '../domain/utc-day.ts';
 import { VERDICT_STATUS, type DenialCode } from '../domain/verdict.ts';
@@ -68,18 +68,18 @@ export async function rowsOf(
     case 'day':
       return timeRows(sums, period, MS_PER_DAY, (at) => formatDay(dayOf(at)), account);
     case 'account':
-      return namedRows(sums, async (ref) => {
-        const found = await tx.accounts.byRef(ref);
-        return { bucket: found?.name ?? null, ...whose(found, end) };
+      return inSteps(sums, async (step) => {
+        const owners = await ownersOf(tx, refsOf(step), end);
+        return namedRows(step, (ref) => {
+          const owner = owners.get(ref) ?? NOBODY;
+          return named(owner.account, owner);
+        });
       });
-    case 'key': {
-      const owners = new Map<Ref, Whose>();
-      return namedRows(sums, (ref) => keyBucket(tx, ref, { account, owners, end, now }));
-    }
+    case 'key':
+      return inSteps(sums, (step) => keyRows(tx, step, account, end));
     case 'service': {
       const names = new Map((await tx.catalogue.servicesEver()).map((service) => [service.ref, service.name]));
-      const rows = await namedRows(sums, (ref) => Promise.resolve({ bucket: names.get(ref) ?? null, ...whose(account, end) }));
-      return mergedByName(rows);
+      return mergedByName(namedRows(sums, (ref) => named(names.get(ref) ?? null, whose(account, end))));
     }
     case 'code':
       return codeRows(sums, whose(account, end));
@@ -102,10 +102,28 @@ function timeRows(
   return rows;
 }
 
-async function namedRows(sums: readonly UsageSum[], name: (ref: Ref) => Promise<Named>): Promise<readonly UsageRow[]> {
+/** How many names are looked up at once: each by itself a database would be asked a hundred thousand times, all at once they would be there twice. */
+const STEP = 2_000;
+
+async function inSteps(
+  sums: readonly UsageSum[],
+  rowsOf: (step: readonly UsageSum[]) => Promise<readonly UsageRow[]>,
+): Promise<UsageRow[]> {
+  const rows: UsageRow[] = [];
+  for (let from = 0; from < sums.length; from += STEP) rows.push(...(await rowsOf(sums.slice(from, from + STEP))));
+  return rows;
+}
+
+const refsOf = (sums: readonly UsageSum[]): readonly Ref[] => sums.map(({ bucket }) => bucket);
+
+async function ownersOf(tx: ReadTransaction, refs: readonly Ref[], end: Instant): Promise<ReadonlyMap<Ref, Whose>> {
+  return new Map((await tx.accounts.byRefs(refs)).map((account) => [account.ref, whose(account, end)]));
+}
+
+function namedRows(sums: readonly UsageSum[], name: (ref: Ref) => Named): readonly UsageRow[] {
   const rows: UsageRow[] = [];
   for (const sum of sums) {
-    const { bucket, account, accountId, externalId, tier } = await name(sum.bucket);
+    const { bucket, account, accountId, externalId, tier } = name(sum.bucket);
     const { requests, credits, denied } = sum;
     rows.push({ bucket, account, accountId, externalId, tier, requests, credits, denied });
   }
@@ -133,22 +151,22 @@ function mergedByName(rows: readonly UsageRow[]): readonly UsageRow[] {
   return [...merged.values()];
 }
 
-interface KeyNaming {
-  /** Who is meant, where that is one. */
-  readonly account: Account | null;
-  /** Whose keys were named already: an account may have thousands. */
-  readonly owners: Map<Ref, Whose>;
-  readonly end: Instant;
-  readonly now: Instant;
-}
-
-/** A deleted key's name may be another's by now: it goes by its id. */
-async function keyBucket(tx: ReadTransaction, ref: Ref, { account, owners, end, now }: KeyNaming): Promise<Named> {
-  const key = await tx.keys.byRef(ref);
-  if (key === null) return named(null, whose(account, end));
-  let owner = owners.get(key.accountRef);
-  if (owner === undefined) owners.set(key.accountRef, (owner = whose(await tx.accounts.byRef(key.accountRef), end)));
-  return named(keyStatus(key, now) === 'deleted' ? key.id : `${owner.account ?? ''}/${key.name}`, owner);
+/** `account` is who is meant, where that is one. A deleted key's name may be another's by now: it goes by its id. */
+async function keyRows(
+  tx: ReadTransaction,
+  sums: readonly UsageSum[],
+  account: Account | null,
+  end: Instant,
+): Promise<readonly UsageRow[]> {
+  const keys = new Map((await tx.keys.namesOf(refsOf(sums))).map((key) => [key.ref, key]));
+  const owners = await ownersOf(tx, [...new Set([...keys.values()].map(({ accountRef }) => accountRef))], end);
+  const unknown = whose(account, end);
+  return namedRows(sums, (ref) => {
+    const key = keys.get(ref);
+    if (key === undefined) return named(null, unknown);
+    const owner = owners.get(key.accountRef) ?? NOBODY;
+    return named(key.deletedAt !== null ? key.id : `${owner.account ?? ''}/${key.name}`, owner);
+  });
 }
 
 /** Written out, since there may be a hundred thousand. */

@@ -40,6 +40,10 @@ export class PostgresAccounts implements AccountWrites {
     return (await accountsByRef(this.#sql, [ref]))[0] ?? null;
   }
 
+  byRefs(refs: readonly Ref[]): Promise<readonly Account[]> {
+    return accountsByRef(this.#sql, refs);
+  }
+
   byId(id: string): Promise<Account | null> {
     return this.#one('id = ?', id);
   }

@@ -1,5 +1,5 @@
 import type { Key, KeyStatus, Ref } from '../../domain/entities.ts';
-import type { KeyFilter, KeyPatch, KeyWrites, NewKey, Page } from '../../domain/store.ts';
+import type { KeyFilter, KeyName, KeyPatch, KeyWrites, NewKey, Page } from '../../domain/store.ts';
 import type { Instant } from '../../domain/utc-day.ts';
 import { LAST_CHARACTER, type Conditions } from '../clauses.ts';
 import { keyConditions } from '../filters.ts';
@@ -31,6 +31,10 @@ export class PostgresKeys implements KeyWrites {
   async byRef(ref: Ref): Promise<Key | null> {
     const row = await this.#sql.get<KeyRow>(`SELECT ${KEY_COLUMNS} FROM keys WHERE ref = ?`, ref);
     return row === undefined ? null : toKey(row);
+  }
+
+  namesOf(refs: readonly Ref[]): Promise<readonly KeyName[]> {
+    return this.#sql.all<KeyName>('SELECT ref, id, account_ref, name, deleted_at FROM keys WHERE ref = ANY(?)', refs);
   }
 
   async byId(id: string): Promise<Key | null> {

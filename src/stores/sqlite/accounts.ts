@@ -34,6 +34,11 @@ export class SqliteAccounts implements AccountWrites {
     return accountByRef(this.#sql, ref);
   }
 
+  /** A look-up in the same process costs little: they are made one by one. */
+  async byRefs(refs: readonly Ref[]): Promise<readonly Account[]> {
+    return refs.map((ref) => accountByRef(this.#sql, ref)).filter((account) => account !== null);
+  }
+
   async byId(id: string): Promise<Account | null> {
     return this.#one('id = ?', id);
   }

@@ -1,5 +1,5 @@
 import type { Key, KeyStatus, Ref } from '../../domain/entities.ts';
-import type { KeyFilter, KeyPatch, KeyWrites, NewKey, Page } from '../../domain/store.ts';
+import type { KeyFilter, KeyName, KeyPatch, KeyWrites, NewKey, Page } from '../../domain/store.ts';
 import type { Instant } from '../../domain/utc-day.ts';
 import { LAST_CHARACTER, type Conditions } from '../clauses.ts';
 import { keyConditions } from '../filters.ts';
@@ -63,6 +63,12 @@ export class SqliteKeys implements KeyWrites {
 
   async byRef(ref: Ref): Promise<Key | null> {
     return keyByRef(this.#sql, ref);
+  }
+
+  async namesOf(refs: readonly Ref[]): Promise<readonly KeyName[]> {
+    const text = `SELECT ref, id, account_ref AS accountRef, name, deleted_at AS deletedAt FROM keys
+      WHERE ref IN (SELECT value FROM json_each(?))`;
+    return this.#sql.all<KeyName>(text, JSON.stringify(refs));
   }
 
   async byId(id: string): Promise<Key | null> {
