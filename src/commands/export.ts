@@ -1,4 +1,5 @@
 import { closeSync, fsyncSync, openSync, rmSync, writeSync } from 'node:fs';
+import { platform } from 'node:os';
 import { dirname } from 'node:path';
 import { KeyctlError, usageError } from '../domain/error.ts';
 import { exportStore, type ExportReport } from '../operations/export-store.ts';
@@ -68,7 +69,9 @@ async function intoNewFile<Result>(path: string, act: (write: (text: string) => 
   }
 }
 
+/** Windows can flush no folder: NTFS keeps names in a journal of its own. */
 function syncFolder(path: string): void {
+  if (platform() === 'win32') return;
   const folder = openSync(path, 'r');
   try {
     fsyncSync(folder);

@@ -1,5 +1,7 @@
 import { readFileSync, statSync } from 'node:fs';
+import { platform } from 'node:os';
 import { KeyctlError, usageError } from '../domain/error.ts';
+import { othersMayUse } from '../domain/file-mode.ts';
 import { whereItListens } from '../http/handed-over.ts';
 import { DEFAULT_SERVE_OPTIONS, type HandedOver, type ServeOptions } from '../http/options.ts';
 import { flag, list, option, wholeNumber, type Call } from './call.ts';
@@ -122,7 +124,7 @@ function readToken(call: Call, path: string): string {
   let token: string;
   try {
     token = readFileSync(path, 'utf8').replace(/\r?\n$/, '');
-    if ((statSync(path).mode & 0o077) !== 0) call.out.warn('keyctl: the token file can be read by other users; chmod 600 it.');
+    if (othersMayUse(statSync(path).mode, platform())) call.out.warn('keyctl: the token file can be read by other users; chmod 600 it.');
   } catch (error) {
     throw new KeyctlError('failed', 'The file of --token-file cannot be read.', {
       hint: 'Check the path and its permissions.',

@@ -1,13 +1,12 @@
 import { readFileSync, statSync } from 'node:fs';
+import { platform } from 'node:os';
 import { join } from 'node:path';
 import { KeyctlError } from '../../domain/error.ts';
+import { othersMayUse } from '../../domain/file-mode.ts';
 import { codeOf } from './errors.ts';
 import type { Address, Host } from './address.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
-
-/** Anybody but the owner may do something with the file. */
-const OTHERS = 0o077;
 
 /**
  * The password for one of the hosts, from where libpq looks for it: the URL, PGPASSWORD, or the file that the URL or PGPASSFILE names, else
@@ -27,7 +26,7 @@ export function passwordFor(address: Address, host: Host, env: Environment): str
 function readPrivate(file: string, named: boolean): string | null {
   try {
     // SECURITY: as libpq does, a file that others may read is not used.
-    if ((statSync(file).mode & OTHERS) !== 0) {
+    if (othersMayUse(statSync(file).mode, platform())) {
       if (!named) return null;
       throw new KeyctlError('usage', 'The file of passwords is open to others.', { hint: `Close it: chmod 600 ${file}` });
     }

@@ -3,7 +3,7 @@ import { dirname, resolve } from 'node:path';
 import { KeyctlError } from '../../domain/error.ts';
 import type { RandomBytes } from '../../domain/random.ts';
 import type { StoreBackup, Watch } from '../../domain/store-backup.ts';
-import { contentsOf, copyDatabase, inSnapshot, proveCopy, removeDatabase, syncFile } from './copy.ts';
+import { contentsOf, copyDatabase, inSnapshot, proveCopy, removeDatabase, syncFolder } from './copy.ts';
 import { errorCode, openAnySchema, translateError } from './database.ts';
 
 export interface SqliteBackupOptions {
@@ -74,7 +74,7 @@ function giveName(file: string, name: string): void {
     if (existsSync(name)) throw taken(name);
     renameSync(file, name);
   }
-  syncFile(dirname(name));
+  syncFolder(dirname(name));
 }
 
 /** Whether that is how a file system says that it has no second names for a file. */

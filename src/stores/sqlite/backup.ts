@@ -1,7 +1,7 @@
 import { closeSync, openSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { KeyctlError } from '../../domain/error.ts';
-import { syncFile } from './copy.ts';
+import { syncFile, syncFolder } from './copy.ts';
 import { errorCode, schemaVersion, translated, type Sqlite } from './database.ts';
 import { openFile } from './driver.ts';
 import { APPLICATION_ID } from './schema.ts';
@@ -18,7 +18,7 @@ export function backupDatabase(db: Sqlite, target: string): void {
       db.prepare('VACUUM INTO ?').run(target);
       syncFile(target);
       verifyCopy(db, target);
-      syncFile(dirname(target));
+      syncFolder(dirname(target));
     } catch (error) {
       rmSync(target, { force: true });
       throw error;

@@ -1,4 +1,5 @@
 import { closeSync, existsSync, fsyncSync, openSync, rmSync } from 'node:fs';
+import { platform as hostPlatform } from 'node:os';
 import { KeyctlError } from '../../domain/error.ts';
 import type { Watch } from '../../domain/store-backup.ts';
 import type { Instant } from '../../domain/utc-day.ts';
@@ -101,9 +102,18 @@ export function isSound(db: Sqlite): boolean {
   );
 }
 
-/** Also for a folder: a new name is on the disk only when its folder is. */
-export function syncFile(path: string): void {
-  const file = openSync(path, 'r');
+/** Windows flushes only what was opened to be written (FlushFileBuffers). */
+export function syncFile(path: string, platform: NodeJS.Platform = hostPlatform()): void {
+  syncOpened(path, platform === 'win32' ? 'r+' : 'r');
+}
+
+/** A new name is on the disk only when its folder is. Windows can flush no folder: NTFS keeps names in a journal of its own. */
+export function syncFolder(path: string, platform: NodeJS.Platform = hostPlatform()): void {
+  if (platform !== 'win32') syncOpened(path, 'r');
+}
+
+function syncOpened(path: string, flags: 'r' | 'r+'): void {
+  const file = openSync(path, flags);
   try {
     fsyncSync(file);
   } finally {

@@ -15,7 +15,7 @@ import {
 import { basename, dirname, join } from 'node:path';
 import { KeyctlError } from '../../domain/error.ts';
 import { withoutLinks } from './backup-store.ts';
-import { removeDatabase, syncFile } from './copy.ts';
+import { removeDatabase, syncFolder } from './copy.ts';
 import { errorCode } from './database.ts';
 
 /** What may lie beside a store that could not be brought into one file, or that was lost; laid over another file, it would ruin that. */
@@ -83,7 +83,7 @@ export function exchange(file: string, path: string, kept: string): void {
   clearPlace(path, kept);
   renameSync(file, path);
   try {
-    syncFile(dirname(path));
+    syncFolder(dirname(path));
   } catch (error) {
     throw new KeyctlError('failed', `The store at ${path} is the restored one, but may be the one before after a power loss.`, {
       hint: 'The disk said no: check it before anything else. What was replaced is kept beside it.',
@@ -113,7 +113,7 @@ export function claim(path: string, kept: string): boolean {
 function clearPlace(path: string, kept: string): void {
   for (const suffix of LOGS) if (existsSync(path + suffix)) renameSync(path + suffix, kept + suffix);
   rmSync(`${path}-shm`, { force: true });
-  syncFile(dirname(path));
+  syncFolder(dirname(path));
 }
 
 /**

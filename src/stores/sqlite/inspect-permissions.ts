@@ -1,20 +1,23 @@
 import { readdirSync, statfsSync, statSync, type Stats } from 'node:fs';
+import { platform as hostPlatform } from 'node:os';
 import { basename, dirname, join } from 'node:path';
+import { othersMayUse } from '../../domain/file-mode.ts';
 import { fault, fine, warning, type Finding } from '../../domain/finding.ts';
 
-const OTHERS = 0o077;
 const OTHERS_WRITE = 0o022;
 const STICKY = 0o1000;
 
 /** The file, those beside it that begin with its name (its log, backups of upgrades), and their folder. `path` is no link. */
-export function inspectPermissions(path: string): readonly Finding[] {
+export function inspectPermissions(path: string, platform: NodeJS.Platform = hostPlatform()): readonly Finding[] {
+  // Neither modes nor owners of files are told there.
+  if (platform === 'win32') return [fine('permissions', 'Windows has access lists in place of modes; they are not looked at.')];
   const found: Finding[] = [];
   const store = statSync(path);
   for (const name of readdirSync(dirname(path)).sort()) {
     const file = join(dirname(path), name);
     const stats = name.startsWith(basename(path)) ? statSync(file, { throwIfNoEntry: false }) : undefined;
     if (stats?.isFile() !== true) continue;
-    if ((stats.mode & OTHERS) !== 0) {
+    if (othersMayUse(stats.mode, platform)) {
       const message = `${file} has mode ${octal(stats)}: others than its owner may use it, and it holds the digests of all keys.`;
       found.push(fault('permissions', message, `Run: chmod 600 '${file}'`));
     }

@@ -18,7 +18,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { openStore } from '../../../src/stores/open-store.ts';
-import { inspectFilesystem } from '../../../src/stores/sqlite/inspect-permissions.ts';
+import { inspectFilesystem, inspectPermissions } from '../../../src/stores/sqlite/inspect-permissions.ts';
 import { SCHEMA_VERSION } from '../../../src/stores/sqlite/schema.ts';
 import { temporaryFolder, type TestClock } from '../../harness.ts';
 import { diagnose, messagesOf, tamper, wrongIn } from '../../operations/doctor-fixture.ts';
@@ -305,6 +305,12 @@ describe('how it is kept', () => {
     writeFileSync(`${path}-wal`, '', { mode: 0o600 });
     truncateSync(`${path}-wal`, 300 * 1024 * 1024);
     expect(await wrong()).toEqual({ wal_size: 'warning' });
+  });
+
+  test('a mode that others may use, but not on Windows, where every file has such a one', () => {
+    chmodSync(path, 0o666);
+    expect(inspectPermissions(path, 'linux')).toMatchObject([{ severity: 'error' }]);
+    expect(inspectPermissions(path, 'win32')).toMatchObject([{ severity: 'ok' }]);
   });
 
   test('a file system that forgets or that others share', () => {
