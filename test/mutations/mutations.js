@@ -8,6 +8,8 @@ const JOURNAL = 'test/stores/sqlite/journal.test.ts';
 const DECIDE = 'src/domain/decide.ts';
 const SETTLE = 'src/domain/settle.ts';
 const ROWS = 'src/stores/sqlite/settle.ts';
+/** Some tests of the contract over SQLite alone: all of it over both stores takes long. */
+const settlingOnSqlite = (named) => ({ file: 'test/stores/settling.test.ts', named: `settling on SQLite ${named}` });
 
 export const MUTATIONS = [
   // 1. Zero overspend.
@@ -149,7 +151,7 @@ export const MUTATIONS = [
     file: 'src/stores/sqlite/day-sums.ts',
     find: 'b WHERE day = ? AND counted_through = ?`,\n    ...[refs.through, day, refs.after, refs.through, day, refs.after, refs.through, day, refs.after],',
     put: 'b WHERE day = ? AND counted_through >= 0`,\n    ...[refs.through, day, refs.after, refs.through, day, refs.after, refs.through, day],',
-    red: ['test/stores/closing.test.ts'],
+    red: [{ file: 'test/stores/closing.test.ts', named: 'on SQLite no range is counted twice' }],
   },
   {
     promise: 3,
@@ -165,7 +167,7 @@ export const MUTATIONS = [
     file: 'src/stores/sqlite/prune.ts',
     find: "where: 'number < ? AND number <= (SELECT folded_through FROM state)',",
     put: "where: 'number < ?',",
-    red: ['test/stores/pruning.test.ts'],
+    red: [{ file: 'test/stores/pruning.test.ts', named: 'on SQLite' }],
   },
   {
     promise: 3,
@@ -191,7 +193,7 @@ export const MUTATIONS = [
     file: 'src/stores/sqlite/store.ts',
     find: "      const result = act(this.#options.clock());\n      db.exec('COMMIT');\n",
     put: "      const result = act(this.#options.clock());\n      setTimeout(() => db.inTransaction && db.exec('COMMIT'), 50);\n",
-    red: [JOURNAL],
+    red: ['test/stores/sqlite/commit.test.ts', JOURNAL],
   },
   {
     promise: 4,
@@ -213,7 +215,7 @@ export const MUTATIONS = [
     promise: 4,
     says: 'a connection is kept and used after the disk has failed it',
     file: 'src/stores/sqlite/store.ts',
-    find: "(db.inTransaction || code.startsWith('SQLITE_IOERR'))",
+    find: "(db.inTransaction || errorCode(error).startsWith('SQLITE_IOERR'))",
     put: 'db.inTransaction',
     red: ['test/stores/sqlite/commit.test.ts'],
   },
@@ -255,7 +257,7 @@ export const MUTATIONS = [
     file: ROWS,
     find: 'for (const { accountRef, requestId, charge } of settlement.requestIds) this.#writeRequestId(accountRef, requestId, charge);',
     put: '',
-    red: ['test/stores/settling.test.ts'],
+    red: [settlingOnSqlite('a request id is charged once')],
   },
   {
     promise: 4,
@@ -281,7 +283,7 @@ export const MUTATIONS = [
     file: ROWS,
     find: 'if (state.generation !== this.#generation || this.#keysByDigest',
     put: 'if (this.#generation === -1 || this.#keysByDigest',
-    red: ['test/stores/settling.test.ts', JOURNAL],
+    red: [settlingOnSqlite('a change of disabledAt')],
   },
   {
     promise: 5,
@@ -289,7 +291,7 @@ export const MUTATIONS = [
     file: 'src/stores/sqlite/schema.ts',
     find: "'accounts', 'account_tiers', 'keys']",
     put: "'accounts', 'account_tiers']",
-    red: ['test/stores/settling.test.ts'],
+    red: [settlingOnSqlite('a change of disabledAt')],
   },
   {
     promise: 5,

@@ -1,6 +1,8 @@
 const STORE = 'src/stores/postgres';
-const TOGETHER = 'test/stores/postgres/together.test.ts';
-const OUTAGES = 'test/stores/postgres/outages.test.ts';
+/** Some tests of a file that takes long. */
+const together = (named) => ({ file: 'test/stores/postgres/together.test.ts', named });
+const outages = (named) => ({ file: 'test/stores/postgres/outages.test.ts', named });
+const hosts = (named) => ({ file: 'test/stores/postgres/hosts.test.ts', named });
 
 /** What the promises rest on where the store is in PostgreSQL; see mutations.js. */
 export const POSTGRES_MUTATIONS = [
@@ -10,7 +12,7 @@ export const POSTGRES_MUTATIONS = [
     file: `${STORE}/batch-rows.ts`,
     find: '`${RUNNING} FOR UPDATE`',
     put: '`${RUNNING}`',
-    red: [TOGETHER],
+    red: [together('charge a request id once')],
   },
   {
     promise: 1,
@@ -18,7 +20,7 @@ export const POSTGRES_MUTATIONS = [
     file: `${STORE}/batch-rows.ts`,
     find: 'account_ref = ANY($1::bigint[]) ORDER BY account_ref',
     put: 'account_ref = ANY($1::bigint[]) ORDER BY random()',
-    red: [TOGETHER],
+    red: [together('lock accounts in one order')],
   },
   {
     promise: 4,
@@ -26,7 +28,7 @@ export const POSTGRES_MUTATIONS = [
     file: `${STORE}/batch-rows.ts`,
     find: 'found !== undefined && found.expiresAt > now ? found : null',
     put: 'found !== undefined && found.expiresAt > now + 1e12 ? found : null',
-    red: [TOGETHER],
+    red: [together('charge a request id once')],
   },
   {
     promise: 5,
@@ -34,7 +36,7 @@ export const POSTGRES_MUTATIONS = [
     file: `${STORE}/settle.ts`,
     find: '`SELECT pg_advisory_xact_lock_shared(${BOOKS_LOCK})`',
     put: "'SELECT 1'",
-    red: [OUTAGES],
+    red: [outages('gives up because somebody holds the books')],
   },
   {
     promise: 5,
@@ -42,7 +44,7 @@ export const POSTGRES_MUTATIONS = [
     file: `${STORE}/settle.ts`,
     find: "'BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE', name: 'begin'",
     put: "'BEGIN ISOLATION LEVEL REPEATABLE READ READ WRITE', name: 'begin'",
-    red: [TOGETHER],
+    red: [together('waited for an operator')],
   },
   {
     promise: 5,
@@ -50,7 +52,7 @@ export const POSTGRES_MUTATIONS = [
     file: `${STORE}/settle.ts`,
     find: 'if (state.generation !== this.#known.generation) {',
     put: 'if (this.#known.generation < 0) {',
-    red: [TOGETHER],
+    red: [together('waited for an operator')],
   },
   {
     promise: 2,
@@ -62,7 +64,7 @@ export const POSTGRES_MUTATIONS = [
     put: `      { text: STATE, values: [requests.length, given], name: 'state' },
       ...rows.statements(guess, true),
     ]).then(([begun, shared, told, ...others]) => [begun, shared, ...others, told]);`,
-    red: [TOGETHER],
+    red: [together('waited for the row of an account')],
   },
   {
     promise: 6,
@@ -70,7 +72,7 @@ export const POSTGRES_MUTATIONS = [
     file: `${STORE}/session.ts`,
     find: "'SELECT settled_through()'",
     put: "'SELECT last_value FROM debit_numbers'",
-    red: [TOGETHER],
+    red: [together('another node commits late')],
   },
   {
     promise: 4,
@@ -78,7 +80,7 @@ export const POSTGRES_MUTATIONS = [
     file: `${STORE}/commits.ts`,
     find: "answer?.command === 'COMMIT' &&",
     put: 'answer !== undefined &&',
-    red: [TOGETHER],
+    red: [together('took the transaction back')],
   },
   {
     promise: 4,
@@ -86,7 +88,7 @@ export const POSTGRES_MUTATIONS = [
     file: `${STORE}/commits.ts`,
     find: ' && !this.#connection.takeWarning()) return;',
     put: ') return;',
-    red: [TOGETHER],
+    red: [together('not where it warns')],
   },
   {
     promise: 4,
@@ -94,7 +96,7 @@ export const POSTGRES_MUTATIONS = [
     file: `${STORE}/store.ts`,
     find: ' && !session.mayHaveCommitted)',
     put: ')',
-    red: [OUTAGES],
+    red: [outages('lost while a commit is answered')],
   },
   {
     promise: 4,
@@ -102,7 +104,7 @@ export const POSTGRES_MUTATIONS = [
     file: `${STORE}/connect.ts`,
     find: "if (synchronous === 'off' || synchronous === 'local')",
     put: "if (synchronous === 'local')",
-    red: ['test/stores/postgres/opening.test.ts'],
+    red: [{ file: 'test/stores/postgres/opening.test.ts', named: 'whose commits need not be safe' }],
   },
   {
     promise: 4,
@@ -110,7 +112,7 @@ export const POSTGRES_MUTATIONS = [
     file: `${STORE}/lineage.ts`,
     find: 'if (timeline < newest)',
     put: 'if (timeline < 0)',
-    red: ['test/stores/postgres/hosts.test.ts'],
+    red: [hosts('who has seen a primary')],
   },
   {
     promise: 9,
@@ -118,7 +120,7 @@ export const POSTGRES_MUTATIONS = [
     file: `${STORE}/connect.ts`,
     find: 'if (standby !== false) throw',
     put: 'if (standby === null) throw',
-    red: ['test/stores/postgres/hosts.test.ts'],
+    red: [hosts('one that takes no writes is passed over')],
   },
   {
     promise: 9,
@@ -134,6 +136,6 @@ export const POSTGRES_MUTATIONS = [
     file: `${STORE}/connect.ts`,
     find: '...ca, rejectUnauthorized: true,',
     put: '...ca, rejectUnauthorized: false,',
-    red: ['test/stores/postgres/tls.test.ts'],
+    red: [{ file: 'test/stores/postgres/tls.test.ts', named: 'without a word about it' }],
   },
 ];
