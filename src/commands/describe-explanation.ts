@@ -35,7 +35,7 @@ export function describeExplanation(explanation: Explanation, asked: AskedAbout,
     'Every check, in its order:',
     ...checks.map((check) => line(check, verdict, paint, columns)),
     '',
-    reset,
+    wrapWords(reset, columns),
   ].join('\n');
 }
 
@@ -55,7 +55,9 @@ function reasons({ code, detail, remedy }: ExplainedCheck, place: number, paint:
 function line({ code, passes, detail }: ExplainedCheck, verdict: string, paint: Paint, columns: number): string {
   const mark = passes === null ? paint.dim('-') : passes ? paint.green('✓') : paint.red('✗');
   const name = code.padEnd(MARGIN - 4);
-  const told = wrapWords(detail, Math.max(columns - MARGIN, MARGIN)).replaceAll('\n', `\n${' '.repeat(MARGIN)}`);
+  // In a narrow window the detail stands below the code.
+  if (columns < 2 * MARGIN) return `  ${mark} ${code}\n${wrapWords(detail, columns - 4).replaceAll(/^/gm, '    ')}`;
+  const told = wrapWords(detail, columns - MARGIN).replaceAll('\n', `\n${' '.repeat(MARGIN)}`);
   return `  ${mark} ${code === verdict ? paint.bold(name) : name}${told}`;
 }
 

@@ -178,6 +178,13 @@ describe('a person reads', () => {
     expect(stdout).toMatch(/Credits come back at 2026-11-23 00:00 UTC, in 14 h\.\n$/);
   });
 
+  test('of every check its detail below its code, where the window is narrow', async () => {
+    await makeKey(store, 'prod');
+    const { stdout } = await atTerminal(['explain', 'prod'], [], { path, clock, columns: 40 });
+    expect(stdout).toMatch(/^ {2}✓ api_key_disabled\n {4}The key is not disabled\.$/m);
+    for (const line of stdout.split('\n')) expect(line.length).toBeLessThanOrEqual(40);
+  });
+
   test('of a time in the past what tells of it, with its minutes', async () => {
     const { code, stderr } = await person(['explain', 'prod', '--at', '2020-01-01T09:14:00Z']);
     expect(code).toBe('usage');
