@@ -26,7 +26,7 @@ export default defineConfig(
   },
   {
     files: ['bin/*.js'],
-    languageOptions: { sourceType: 'commonjs', globals: { require: 'readonly' } },
+    languageOptions: { sourceType: 'commonjs', globals: { __dirname: 'readonly', module: 'readonly', require: 'readonly' } },
   },
   {
     files: ['src/**/*.ts', 'test/**/*.ts'],

@@ -4,8 +4,9 @@ const { enableCompileCache } = require('node:module');
 const { userInfo } = require('node:os');
 const { join } = require('node:path');
 
-// Node 22.8 and later keep compiled code between runs. SECURITY: not in the shared folder that is Node's own choice,
+// Node 20 has what the build has kept. Node 22.8 and later keep compiled code between runs. SECURITY: not in the shared folder that is Node's own choice,
 // where another user could leave code for root to run; a user without a home goes without.
+if (enableCompileCache === undefined) require('./compiled.js').compileFromKept();
 try {
   enableCompileCache?.(join(userInfo().homedir, '.cache', 'keyctl'));
 } catch {

@@ -123,7 +123,7 @@ function newCall(globals: Globals, version: string, opened: { close(): Promise<v
     actor,
     storeLocation,
     prompts: async () => {
-      if (!globals.input || globals.json || !isatty(0) || !process.stdout.isTTY) return null;
+      if (!globals.input || globals.json || !process.stdout.isTTY || !isatty(0)) return null;
       return (await import('./terminal/inquirer-prompts.ts')).inquirerPrompts;
     },
     startActs: async (store, busyTimeoutMs) => {

@@ -60,6 +60,7 @@ test('the tarball has the program and its documents, and nothing that was left o
     'CHANGELOG.md',
     'LICENSE',
     'bin/keyctl.js',
+    'bin/compiled.js',
     'bin/package.json',
     'dist/main.js',
     'dist/store-thread.js',

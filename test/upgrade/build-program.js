@@ -64,7 +64,6 @@ const bundle = await rolldown({
 await bundle.write({ ...output, dir: join(folder, 'dist') });
 await bundle.close();
 mkdirSync(join(folder, 'bin'));
-copyFileSync(join(root, 'bin/keyctl.js'), join(folder, 'bin/keyctl.js'));
-copyFileSync(join(root, 'bin/package.json'), join(folder, 'bin/package.json'));
+for (const name of ['keyctl.js', 'compiled.js', 'package.json']) copyFileSync(join(root, 'bin', name), join(folder, 'bin', name));
 copyFileSync(join(root, 'package.json'), join(folder, 'package.json'));
 symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'));
