@@ -18,11 +18,6 @@ const NEVER_WAITS_MS = 0;
  * little to be seen, and a server that has every account in its caches takes 60 MiB less. V8 asks for it at each collection.
  */
 const HEAP_GROWTH = '--heap-growing-percent=30';
-/**
- * What a request makes is gone with its answer: the young generation stays as small as it is when a server has started, 4 to 8 MiB, where V8
- * would let it grow to 32. V8 asks for it whenever that fills up, and sets it to 2 whenever a thread is started: so it is for after that.
- */
-const YOUNG_GROWTH = '--semi-space-growth-factor=1';
 
 export const command: CommandModule = {
   configure: (cli) =>
@@ -53,7 +48,6 @@ export const command: CommandModule = {
     const settings = readServeSettings(call, options, variables);
     const store = await call.openStore('create', BUSY_TIMEOUT_MS);
     const acts = await call.startActs(store, BUSY_TIMEOUT_MS);
-    setFlagsFromString(YOUNG_GROWTH);
     const settle = acts.blocks ? await settleNear(call, acts) : acts.settle;
     const [log, { startServer }] = await Promise.all([newLog(call.out), import('../http/server.ts')]);
     const { clock, version, env, identity, randomBytes } = call.context;
