@@ -33,4 +33,4 @@ export const PROPERTY_TIMES = number('KEYCTL_TEST_PROPERTY_TIMES') ?? 1;
  * Of the calls of a program at which a disk can fail, one in so many does in each of the three ways in which it can; 1 is all of them. With 3
  * every call fails in one way.
  */
-export const FAULT_EVERY = number('KEYCTL_TEST_FAULT_EVERY') ?? 3;
+export const FAULT_EVERY = number('KEYCTL_TEST_FAULT_EVERY') ?? 5;
