@@ -1,7 +1,7 @@
 import { usageError } from '../domain/error.ts';
+import { grouped } from '../domain/grouped.ts';
 import type { StoreBackup } from '../domain/store-backup.ts';
 import { formatInstant } from '../domain/utc-day.ts';
-import { grouped } from '../terminal/style.ts';
 import { text, type CommandModule } from './call.ts';
 import { watched } from './watching.ts';
 

@@ -1,10 +1,11 @@
 import { debitId } from '../domain/debit.ts';
+import { grouped } from '../domain/grouped.ts';
 import type { Debit } from '../domain/store.ts';
 import { formatInstant } from '../domain/utc-day.ts';
 import { DEBITS } from '../operations/read-traffic.ts';
 import { debitJson } from '../operations/refund-debit.ts';
 import type { Column } from '../terminal/listing.ts';
-import { grouped, relative, stamp } from '../terminal/style.ts';
+import { relative, stamp } from '../terminal/style.ts';
 import type { CommandModule } from './call.ts';
 import { configureTraffic, showTraffic } from './traffic-options.ts';
 

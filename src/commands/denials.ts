@@ -1,10 +1,11 @@
 import { usageError } from '../domain/error.ts';
+import { grouped } from '../domain/grouped.ts';
 import type { Denial } from '../domain/store.ts';
 import { formatInstant } from '../domain/utc-day.ts';
 import { VERDICT_STATUS, type DenialCode } from '../domain/verdict.ts';
 import { DENIALS } from '../operations/read-traffic.ts';
 import type { Column } from '../terminal/listing.ts';
-import { grouped, relative, stamp } from '../terminal/style.ts';
+import { relative, stamp } from '../terminal/style.ts';
 import { option, type CommandModule } from './call.ts';
 import { configureTraffic, showTraffic } from './traffic-options.ts';
 

@@ -1,9 +1,9 @@
+import { grouped } from '../domain/grouped.ts';
 import type { Restoring } from '../domain/store-backup.ts';
 import { formatInstant } from '../domain/utc-day.ts';
 import type { PutBack } from '../operations/put-back.ts';
 import type { ShippedAudit } from '../operations/read-shipped-audit.ts';
 import { hasGap, type GapReason, type Restored, type RestorePlan } from '../operations/restore-store.ts';
-import { grouped } from '../terminal/style.ts';
 
 export const RESTORE_FIELDS = [
   ...['store', 'backup', 'schema', 'backupUntil', 'carriedOver', 'replaced', 'gap', 'putBack', 'closed', 'reapplied'],

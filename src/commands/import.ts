@@ -1,9 +1,9 @@
 import { setTimeout } from 'node:timers/promises';
+import { grouped } from '../domain/grouped.ts';
 import type { Store } from '../domain/store.ts';
 import { exportedScope, IMPORT_FIELDS, type Importer, type ImportReport, type SourceLine } from '../operations/import-file.ts';
 import { importKeys, type Lines } from '../operations/import-keys.ts';
 import { importStore } from '../operations/import-store.ts';
-import { grouped } from '../terminal/style.ts';
 import { flag, text, type Call, type CommandModule } from './call.ts';
 import { EXIT } from './exit-codes.ts';
 import { watching, type Watch } from './watching.ts';

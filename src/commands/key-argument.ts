@@ -1,10 +1,10 @@
 import { KeyctlError, usageError } from '../domain/error.ts';
 import type { KeyStatus } from '../domain/entities.ts';
+import { grouped } from '../domain/grouped.ts';
 import type { Store } from '../domain/store.ts';
 import { describeKeys, type KeyView } from '../operations/describe-keys.ts';
 import type { KeyReference } from '../operations/find-key.ts';
 import type { Choice } from '../terminal/prompts.ts';
-import { grouped } from '../terminal/style.ts';
 import { missing, readSecret, type Arguments, type Call } from './call.ts';
 
 /** For help texts: how a key is named. */

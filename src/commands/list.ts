@@ -1,12 +1,13 @@
 import { usageError } from '../domain/error.ts';
 import { KEY_STATUSES } from '../domain/entities.ts';
+import { grouped } from '../domain/grouped.ts';
 import type { KeyFilter, Store } from '../domain/store.ts';
 import { formatInstant, parseDuration, type Instant } from '../domain/utc-day.ts';
 import { describeKeys, KEY_FIELDS, keyJson, type KeyView } from '../operations/describe-keys.ts';
 import { findAccount } from '../operations/find-account.ts';
 import { findEnvironment } from '../operations/find-environment.ts';
 import { showListing, type Column } from '../terminal/listing.ts';
-import { grouped, relative, statusColor } from '../terminal/style.ts';
+import { relative, statusColor } from '../terminal/style.ts';
 import { option, wholeNumber, type CommandModule } from './call.ts';
 
 const PAGE = 500;

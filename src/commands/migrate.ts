@@ -1,7 +1,7 @@
 import { KeyctlError, usageError } from '../domain/error.ts';
+import { grouped } from '../domain/grouped.ts';
 import type { Store } from '../domain/store.ts';
 import { MIGRATION_FIELDS, migrateStore, previewMigration, type MigrationReport } from '../operations/migrate-store.ts';
-import { grouped } from '../terminal/style.ts';
 import { flag, missing, option, type Call, type CommandModule } from './call.ts';
 import { watched } from './watching.ts';
 

@@ -1,8 +1,8 @@
 import { debitId, parseDebitId } from '../domain/debit.ts';
 import { KeyctlError } from '../domain/error.ts';
+import { grouped } from '../domain/grouped.ts';
 import { dayOf, formatDay, formatInstant } from '../domain/utc-day.ts';
 import { debitJson, refundDebit, type Refund } from '../operations/refund-debit.ts';
-import { grouped } from '../terminal/style.ts';
 import { text, type CommandModule } from './call.ts';
 import { readReason } from './reason-option.ts';
 

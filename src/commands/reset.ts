@@ -1,7 +1,7 @@
+import { grouped } from '../domain/grouped.ts';
 import { formatDay, formatInstant } from '../domain/utc-day.ts';
 import { previewReset, reset, RESET_FIELDS, resetJson, type ResetReport } from '../operations/reset.ts';
 import { restingSteps, type Steps } from '../operations/steps.ts';
-import { grouped } from '../terminal/style.ts';
 import { flag, type Call, type CommandModule } from './call.ts';
 
 export const command: CommandModule = {

@@ -1,8 +1,9 @@
+import { grouped } from '../domain/grouped.ts';
 import { formatInstant } from '../domain/utc-day.ts';
 import { CHARGE_FIELDS, chargeJson, type ChargeReport } from '../operations/charge-report.ts';
 import type { Output } from '../terminal/output.ts';
 import { painter } from '../terminal/painter.ts';
-import { facts, grouped } from '../terminal/style.ts';
+import { facts } from '../terminal/style.ts';
 import { EXIT } from './exit-codes.ts';
 
 /** Shows what became, or would become, of a number of requests. */

@@ -1,3 +1,4 @@
+import { grouped } from '../domain/grouped.ts';
 import type { ReplayedDay } from '../domain/replay.ts';
 import { dayOf, formatDay, formatInstant, type Instant } from '../domain/utc-day.ts';
 import { REPLAY_FIELDS, replayJson, unknownOf, wholeDays } from '../operations/describe-replay.ts';
@@ -6,7 +7,6 @@ import { wrapWords } from '../terminal/fit.ts';
 import { showListing, type Column } from '../terminal/listing.ts';
 import type { Output } from '../terminal/output.ts';
 import { painter } from '../terminal/painter.ts';
-import { grouped } from '../terminal/style.ts';
 
 /** Shows what other tiers would have made of past traffic: for a script a line for each tier and day. */
 export async function showReplay(out: Output, report: ReplayReport): Promise<void> {

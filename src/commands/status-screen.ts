@@ -1,3 +1,4 @@
+import { grouped } from '../domain/grouped.ts';
 import { formatInstant, nextReset, type Instant } from '../domain/utc-day.ts';
 import { LATE_RESET_MS } from '../operations/check-clock.ts';
 import type { BusyAccount, StatusView } from '../operations/describe-status.ts';
@@ -6,7 +7,7 @@ import { fitText, widthOf, wrapWords } from '../terminal/fit.ts';
 import { drawGauges, LONGEST_NAME, type Gauge, type GaugeStyle } from '../terminal/gauges.ts';
 import type { Glyphs } from '../terminal/glyphs.ts';
 import { BETWEEN, factLines, sideBySide, stacked, type Fact, type Panel } from '../terminal/panels.ts';
-import { duration, grouped, relative, type Paint } from '../terminal/style.ts';
+import { duration, relative, type Paint } from '../terminal/style.ts';
 import { fullName } from './key-argument.ts';
 
 const NARROWEST_FOR_TWO = 140;

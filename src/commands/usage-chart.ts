@@ -1,9 +1,9 @@
 import { DEFAULT_COST } from '../domain/credits.ts';
+import { grouped } from '../domain/grouped.ts';
 import { dayOf, formatDay, formatInstant, HOURS_PER_DAY, MS_PER_DAY, MS_PER_HOUR, type Instant } from '../domain/utc-day.ts';
 import type { UsageReport } from '../operations/report-usage.ts';
 import { drawChart, type ChartStyle, type Stretch } from '../terminal/chart.ts';
 import { widthOf } from '../terminal/fit.ts';
-import { grouped } from '../terminal/style.ts';
 
 /** Hours or days as a picture with its legend; no lines for what is none: rows of something else, a single row, no traffic. */
 export function usageChart(

@@ -1,5 +1,6 @@
 import { usageError } from '../domain/error.ts';
 import { remaining, type Balance } from '../domain/credits.ts';
+import { grouped } from '../domain/grouped.ts';
 import { USAGE_BUCKETS, type UsageBucket } from '../domain/traffic.ts';
 import { formatInstant, parseMonth, startOfDay, type Instant } from '../domain/utc-day.ts';
 import { reportUsage, USAGE_FIELDS, usageJson, type UsageReport } from '../operations/report-usage.ts';
@@ -9,7 +10,7 @@ import { wrapWords } from '../terminal/fit.ts';
 import { forecastText } from '../terminal/forecast-text.ts';
 import { glyphs } from '../terminal/glyphs.ts';
 import { showListing, TABLE_ROWS, type Column } from '../terminal/listing.ts';
-import { duration, grouped } from '../terminal/style.ts';
+import { duration } from '../terminal/style.ts';
 import { flag, option, type Call, type CommandModule } from './call.ts';
 import { KEY_ARGUMENT, readKeyReference } from './key-argument.ts';
 import { readMoment } from './moment.ts';

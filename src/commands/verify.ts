@@ -1,10 +1,11 @@
 import { DEFAULT_SERVICE } from '../domain/defaults.ts';
+import { grouped } from '../domain/grouped.ts';
 import { formatInstant } from '../domain/utc-day.ts';
 import { anonymousVerdict, creditsConsumed, verdictJson, type Verdict } from '../domain/verdict.ts';
 import { verifyKey } from '../operations/verify-key.ts';
 import type { Output } from '../terminal/output.ts';
 import { painter } from '../terminal/painter.ts';
-import { facts, grouped } from '../terminal/style.ts';
+import { facts } from '../terminal/style.ts';
 import { readAddress } from './address.ts';
 import { flag, option, readSecret, type CommandModule } from './call.ts';
 import { EXIT } from './exit-codes.ts';

@@ -1,10 +1,11 @@
 import { remaining } from '../domain/credits.ts';
+import { grouped } from '../domain/grouped.ts';
 import { formatInstant, nextReset, type Instant } from '../domain/utc-day.ts';
 import { KEY_FIELDS, type KeyView } from '../operations/describe-keys.ts';
 import { viewKey, type KeyDetails } from '../operations/view-key.ts';
 import type { Output } from '../terminal/output.ts';
 import { painter } from '../terminal/painter.ts';
-import { facts, grouped, relative, statusColor, type Paint } from '../terminal/style.ts';
+import { facts, relative, statusColor, type Paint } from '../terminal/style.ts';
 import type { CommandModule } from './call.ts';
 import { fullName, KEY_ARGUMENT, readKeyOrChoose } from './key-argument.ts';
 import { lazyStore } from './lazy-store.ts';

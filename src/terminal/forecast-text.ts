@@ -1,7 +1,8 @@
 import type { Balance } from '../domain/credits.ts';
 import { LEAST_DAYS, type Forecast } from '../domain/forecast.ts';
+import { grouped } from '../domain/grouped.ts';
 import { formatInstant, type Instant } from '../domain/utc-day.ts';
-import { duration, grouped } from './style.ts';
+import { duration } from './style.ts';
 
 /** A forecast as a sentence: what will be, and, where little is known, what it was reckoned from. */
 export function forecastText(forecast: Forecast, { granted, adjusted }: Balance, now: Instant): string {

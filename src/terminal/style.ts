@@ -1,8 +1,6 @@
 import type { ChalkInstance } from 'chalk';
 import { wrapBehind } from './fit.ts';
 
-export { grouped } from '../domain/grouped.ts';
-
 /** What paints text. */
 export type Paint = ChalkInstance;
 

@@ -1,7 +1,7 @@
+import { grouped } from '../../domain/grouped.ts';
 import { checkExternalId, checkName } from '../../domain/names.ts';
 import { createAccount } from '../../operations/create-account.ts';
 import { ACCOUNT_FIELDS } from '../../operations/describe-accounts.ts';
-import { grouped } from '../../terminal/style.ts';
 import { option, text, type CommandModule } from '../call.ts';
 import { showAccount } from './show-account.ts';
 

@@ -1,10 +1,11 @@
 import { remaining } from '../../domain/credits.ts';
+import { grouped } from '../../domain/grouped.ts';
 import type { AccountFilter, Store } from '../../domain/store.ts';
 import { dayOf, formatDay, formatInstant, type Instant } from '../../domain/utc-day.ts';
 import { ACCOUNT_FIELDS, accountJson, describeAccounts, type AccountView } from '../../operations/describe-accounts.ts';
 import { findTier } from '../../operations/find-tier.ts';
 import { showListing, type Column } from '../../terminal/listing.ts';
-import { grouped, relative, statusColor } from '../../terminal/style.ts';
+import { relative, statusColor } from '../../terminal/style.ts';
 import { option, wholeNumber, type CommandModule } from '../call.ts';
 
 const PAGE = 500;

@@ -1,9 +1,10 @@
 import { remaining } from '../../domain/credits.ts';
+import { grouped } from '../../domain/grouped.ts';
 import { formatDay, formatInstant, nextReset, startOfDay, type Instant } from '../../domain/utc-day.ts';
 import { ACCOUNT_FIELDS, accountJson, type AccountView } from '../../operations/describe-accounts.ts';
 import type { Output } from '../../terminal/output.ts';
 import { painter } from '../../terminal/painter.ts';
-import { facts, grouped, relative, statusColor } from '../../terminal/style.ts';
+import { facts, relative, statusColor } from '../../terminal/style.ts';
 
 /** What a command did to an account: the account in JSON, a sentence otherwise. */
 export function showAccount(out: Output, account: AccountView, sentence: string): void {

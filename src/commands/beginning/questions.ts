@@ -8,11 +8,12 @@ import {
   DEFAULT_TIER,
 } from '../../domain/defaults.ts';
 import type { Environment } from '../../domain/entities.ts';
+import { grouped } from '../../domain/grouped.ts';
 import { checkEnvironmentCode, checkKeyName, checkKeyPrefix, checkName } from '../../domain/names.ts';
 import type { CreateTier } from '../../operations/create-tier.ts';
 import type { Beginning } from '../../operations/initialise-store.ts';
 import type { Prompts } from '../../terminal/prompts.ts';
-import { facts, grouped, type Paint } from '../../terminal/style.ts';
+import { facts, type Paint } from '../../terminal/style.ts';
 import { cancelled } from '../call.ts';
 import { readLimits } from '../tier/limit-options.ts';
 import { checkEnvironment, checkTierName, newTier } from './options.ts';

@@ -1,8 +1,8 @@
 import { parseAmount } from '../../domain/credits.ts';
 import { usageError } from '../../domain/error.ts';
+import { grouped } from '../../domain/grouped.ts';
 import { formatDay, parseDay, type UtcDay } from '../../domain/utc-day.ts';
 import { ADJUSTMENT_FIELDS, adjustmentJson, giveCredit, type GivenCredit } from '../../operations/give-credit.ts';
-import { grouped } from '../../terminal/style.ts';
 import { option, text, type CommandModule } from '../call.ts';
 import { readReason } from '../reason-option.ts';
 

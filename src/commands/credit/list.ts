@@ -1,9 +1,10 @@
+import { grouped } from '../../domain/grouped.ts';
 import type { Adjustment, Store } from '../../domain/store.ts';
 import { formatDay, formatInstant, type Instant } from '../../domain/utc-day.ts';
 import { findAccount } from '../../operations/find-account.ts';
 import { ADJUSTMENT_FIELDS, adjustmentJson } from '../../operations/give-credit.ts';
 import { showListing, type Column } from '../../terminal/listing.ts';
-import { grouped, relative } from '../../terminal/style.ts';
+import { relative } from '../../terminal/style.ts';
 import { option, wholeNumber, type CommandModule } from '../call.ts';
 
 const PAGE = 500;

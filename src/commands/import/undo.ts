@@ -1,6 +1,6 @@
 import { setTimeout } from 'node:timers/promises';
+import { grouped } from '../../domain/grouped.ts';
 import { UNDO_FIELDS, undoImport, type UndoReport } from '../../operations/undo-import.ts';
-import { grouped } from '../../terminal/style.ts';
 import { text, type CommandModule } from '../call.ts';
 import { watching } from '../watching.ts';
 import { importSteps } from './import-steps.ts';

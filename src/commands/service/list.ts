@@ -1,7 +1,7 @@
 import type { Service } from '../../domain/entities.ts';
+import { grouped } from '../../domain/grouped.ts';
 import { SERVICE_FIELDS, serviceJson } from '../../operations/find-service.ts';
 import { showListing, type Column } from '../../terminal/listing.ts';
-import { grouped } from '../../terminal/style.ts';
 import type { CommandModule } from '../call.ts';
 
 export const command: CommandModule = {

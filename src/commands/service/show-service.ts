@@ -1,7 +1,7 @@
 import type { Service } from '../../domain/entities.ts';
+import { grouped } from '../../domain/grouped.ts';
 import { SERVICE_FIELDS, serviceJson } from '../../operations/find-service.ts';
 import type { Output } from '../../terminal/output.ts';
-import { grouped } from '../../terminal/style.ts';
 
 /** What a command did to a service: the service in JSON, a sentence otherwise. */
 export function showService(out: Output, service: Service, sentence: string): void {

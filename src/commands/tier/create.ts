@@ -1,9 +1,9 @@
 import { parseCredits } from '../../domain/credits.ts';
 import { usageError } from '../../domain/error.ts';
+import { grouped } from '../../domain/grouped.ts';
 import { checkName } from '../../domain/names.ts';
 import { createTier } from '../../operations/create-tier.ts';
 import { TIER_FIELDS } from '../../operations/describe-tiers.ts';
-import { grouped } from '../../terminal/style.ts';
 import { option, text, type CommandModule } from '../call.ts';
 import { configureLimits, readLimits } from './limit-options.ts';
 import { rateText, showTier } from './show-tier.ts';

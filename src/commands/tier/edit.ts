@@ -1,9 +1,9 @@
 import { parseCredits } from '../../domain/credits.ts';
+import { grouped } from '../../domain/grouped.ts';
 import { formatDay } from '../../domain/utc-day.ts';
 import { TIER_FIELDS } from '../../operations/describe-tiers.ts';
 import { editTier, type EditTier, type TierEdited } from '../../operations/edit-tier.ts';
 import { previewTierEdit } from '../../operations/preview-tier-edit.ts';
-import { grouped } from '../../terminal/style.ts';
 import { flag, option, text, type Call, type CommandModule } from '../call.ts';
 import { configureLimits, readLimits } from './limit-options.ts';
 import { checkPreviewFields, showPreview } from './show-preview.ts';

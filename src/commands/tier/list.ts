@@ -1,6 +1,6 @@
+import { grouped } from '../../domain/grouped.ts';
 import { describeTiers, TIER_FIELDS, tierJson, type TierView } from '../../operations/describe-tiers.ts';
 import { showListing, type Column } from '../../terminal/listing.ts';
-import { grouped } from '../../terminal/style.ts';
 import type { CommandModule } from '../call.ts';
 import { limitsText, waitingText } from './show-tier.ts';
 

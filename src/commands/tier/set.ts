@@ -1,9 +1,9 @@
 import { remaining } from '../../domain/credits.ts';
 import { usageError } from '../../domain/error.ts';
+import { grouped } from '../../domain/grouped.ts';
 import { formatDay } from '../../domain/utc-day.ts';
 import { ACCOUNT_FIELDS, type AccountView } from '../../operations/describe-accounts.ts';
 import { previewSetTier, setTier, type SetTier, type TierChange, type TierTiming } from '../../operations/set-tier.ts';
-import { grouped } from '../../terminal/style.ts';
 import { showAccount } from '../account/show-account.ts';
 import { flag, option, text, type Call, type CommandModule } from '../call.ts';
 import { checkPreviewFields, showPreview } from './show-preview.ts';

@@ -1,8 +1,8 @@
+import { grouped } from '../../domain/grouped.ts';
 import { formatDay, type UtcDay } from '../../domain/utc-day.ts';
 import { TOUCHED_FIELDS, touchedJson, type Touched } from '../../operations/regrant-books.ts';
 import { showListing, type Column } from '../../terminal/listing.ts';
 import type { Output } from '../../terminal/output.ts';
-import { grouped } from '../../terminal/style.ts';
 
 /** What a dry run found out. `accounts` is read once, as far as it is shown. */
 export interface Preview {

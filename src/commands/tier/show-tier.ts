@@ -1,9 +1,10 @@
+import { grouped } from '../../domain/grouped.ts';
 import { formatDay } from '../../domain/utc-day.ts';
 import { EVERY_SERVICE } from '../../operations/apply-limits.ts';
 import { TIER_FIELDS, tierJson, type TierView } from '../../operations/describe-tiers.ts';
 import type { Output } from '../../terminal/output.ts';
 import { painter } from '../../terminal/painter.ts';
-import { facts, grouped } from '../../terminal/style.ts';
+import { facts } from '../../terminal/style.ts';
 
 /** What a command did to a tier: the tier in JSON, a sentence otherwise. */
 export function showTier(out: Output, tier: TierView, sentence: string): void {
