@@ -83,7 +83,7 @@ export function freePort(): Promise<number> {
   });
 }
 
-const PATIENCE_MS = 10_000;
+const PATIENCE_MS = 30_000;
 
 /** Tries until `attempt` stops throwing, as long as the test may run. */
 export async function eventually<Value>(attempt: () => Promise<Value> | Value, restMs = 50): Promise<Value> {
