@@ -124,7 +124,7 @@ function newCall(globals: Globals, version: string, opened: { close(): Promise<v
     storeLocation,
     prompts: async () => {
       if (!globals.input || globals.json || !process.stdout.isTTY || !isatty(0)) return null;
-      return (await import('./terminal/inquirer-prompts.ts')).inquirerPrompts;
+      return (await import('./terminal/inquirer-prompts.ts')).inquirerPrompts(out.unicode);
     },
     startActs: async (store, busyTimeoutMs) => {
       const location = await storeLocation();

@@ -4,6 +4,7 @@ import { formatInstant, type Instant } from '../domain/utc-day.ts';
 import { actorName } from '../operations/actor-name.ts';
 import { AUDIT_FIELDS, auditJson, changeText, type NumberedEntry } from '../operations/describe-audit.ts';
 import { auditTargets, followAudit, readAudit, type AuditTarget } from '../operations/read-audit.ts';
+import type { Marks } from '../terminal/glyphs.ts';
 import { showListing, type Column } from '../terminal/listing.ts';
 import { relative, stamp } from '../terminal/style.ts';
 import { flag, option, readSecret, wholeNumber, type Call, type CommandModule } from './call.ts';
@@ -89,10 +90,10 @@ function columns(now: Instant): readonly Column<NumberedEntry>[] {
     { header: 'DID', person: ({ action }) => action, script: ({ action }) => action },
     { header: 'TO', person: ({ targetName }) => targetName, script: ({ targetName }) => targetName },
     { header: 'ID', person: ({ targetId }) => targetId.slice(0, 13), script: ({ targetId }) => targetId },
-    { header: 'WHAT', person: (entry) => shortened(changeText(entry)), script: changeText },
+    { header: 'WHAT', person: (entry, _, marks) => shortened(changeText(entry, marks), marks), script: (entry) => changeText(entry) },
   ];
 }
 
-function shortened(text: string): string {
-  return text.length > 80 ? `${text.slice(0, 79)}…` : text;
+function shortened(text: string, { cut }: Marks): string {
+  return text.length > 80 ? text.slice(0, 80 - cut.length) + cut : text;
 }

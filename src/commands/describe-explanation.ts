@@ -3,7 +3,8 @@ import { formatInstant, type Instant } from '../domain/utc-day.ts';
 import { VERDICT_STATUS } from '../domain/verdict.ts';
 import type { Explanation } from '../operations/explain-key.ts';
 import { wrapWords } from '../terminal/fit.ts';
-import { duration, type Paint } from '../terminal/style.ts';
+import type { GaugeStyle } from '../terminal/gauges.ts';
+import { duration } from '../terminal/style.ts';
 
 /** What was asked for beside the key, for the first sentence. */
 export interface AskedAbout {
@@ -20,7 +21,8 @@ const MARGIN = 27;
  * An explanation as a person gives it: yes or no, why and what would help; what else stands in the way; then every check in its order, and
  * when the credits come back. Commands are not broken over lines, so that they can be copied.
  */
-export function describeExplanation(explanation: Explanation, asked: AskedAbout, paint: Paint, columns: number): string {
+export function describeExplanation(explanation: Explanation, asked: AskedAbout, style: GaugeStyle): string {
+  const { paint, places: columns } = style;
   const { verdict, checks, at, resetsAt } = explanation;
   const failed = checks.filter(({ passes }) => passes === false);
   const says =
@@ -30,10 +32,10 @@ export function describeExplanation(explanation: Explanation, asked: AskedAbout,
   const reset = `Credits come back at ${minute(resetsAt)} UTC, in ${duration(resetsAt - at)}${asked.now ? '' : ' from then'}.`;
   return [
     says,
-    ...failed.flatMap((check, place) => reasons(check, place, paint, columns)),
+    ...failed.flatMap((check, place) => reasons(check, place, style)),
     '',
     'Every check, in its order:',
-    ...checks.map((check) => line(check, verdict, paint, columns)),
+    ...checks.map((check) => line(check, verdict, style)),
     '',
     wrapWords(reset, columns),
   ].join('\n');
@@ -47,13 +49,17 @@ function sentence({ account, keyName, service, at }: Explanation, { ip, environm
 }
 
 /** The first that fails decides; whoever mends it wants to know beforehand what would come then. */
-function reasons({ code, detail, remedy }: ExplainedCheck, place: number, paint: Paint, columns: number): readonly string[] {
+function reasons(
+  { code, detail, remedy }: ExplainedCheck,
+  place: number,
+  { paint, glyphs, places: columns }: GaugeStyle,
+): readonly string[] {
   const told = place === 0 ? wrapWords(detail, columns) : wrapWords(`Then it would be denied with ${code}: ${detail}`, columns);
-  return ['', told, ...(remedy === null || remedy === '' ? [] : [`${paint.bold('→')} ${remedy}`])];
+  return ['', told, ...(remedy === null || remedy === '' ? [] : [`${paint.bold(glyphs.arrow)} ${remedy}`])];
 }
 
-function line({ code, passes, detail }: ExplainedCheck, verdict: string, paint: Paint, columns: number): string {
-  const mark = passes === null ? paint.dim('-') : passes ? paint.green('✓') : paint.red('✗');
+function line({ code, passes, detail }: ExplainedCheck, verdict: string, { paint, glyphs, places: columns }: GaugeStyle): string {
+  const mark = passes === null ? paint.dim('-') : passes ? paint.green(glyphs.passes) : paint.red(glyphs.fails);
   const name = code.padEnd(MARGIN - 4);
   // In a narrow window the detail stands below the code.
   if (columns < 2 * MARGIN) return `  ${mark} ${code}\n${wrapWords(detail, columns - 4).replaceAll(/^/gm, '    ')}`;

@@ -2,6 +2,7 @@ import { DEFAULT_SERVICE } from '../domain/defaults.ts';
 import { usageError } from '../domain/error.ts';
 import { formatInstant, parseInstant, type Instant } from '../domain/utc-day.ts';
 import { explainKey, type Explanation } from '../operations/explain-key.ts';
+import { glyphs } from '../terminal/glyphs.ts';
 import type { Output } from '../terminal/output.ts';
 import { painter } from '../terminal/painter.ts';
 import { readAddress } from './address.ts';
@@ -59,7 +60,7 @@ function show(out: Output, explanation: Explanation, asked: AskedAbout): void {
     const times = { at: formatInstant(at), resetsAt: formatInstant(resetsAt) };
     out.show({ key: keyId, keyName, account, service, ...times, verdict, checks }, () => '', FIELDS);
   } else if (out.isTerminal) {
-    out.data(describeExplanation(explanation, asked, painter(out.color), out.columns));
+    out.data(describeExplanation(explanation, asked, { places: out.columns, glyphs: glyphs(out.unicode), paint: painter(out.color) }));
   } else {
     for (const { code, passes, detail, remedy } of checks) out.data([code, resultOf(passes), detail, remedy ?? ''].join('\t'));
   }

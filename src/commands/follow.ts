@@ -1,4 +1,5 @@
 import { setImmediate, setTimeout } from 'node:timers/promises';
+import { glyphs, type Marks } from '../terminal/glyphs.ts';
 import type { Column } from '../terminal/listing.ts';
 import type { LiveRows } from '../terminal/live-rows.ts';
 import type { Shown } from '../terminal/output.ts';
@@ -21,7 +22,7 @@ export async function follow<Row>({ out, context }: Pick<Call, 'out' | 'context'
   void context.stopRequested().then(() => {
     stopped.abort();
   });
-  const live = out.isTerminal && !out.json ? await liveRows(columns) : null;
+  const live = out.isTerminal && !out.json ? await liveRows(columns, glyphs(out.unicode)) : null;
   let shown = 0;
   for await (const row of rows(() => pause(stopped.signal))) {
     if (stopped.signal.aborted) return;
@@ -33,9 +34,9 @@ export async function follow<Row>({ out, context }: Pick<Call, 'out' | 'context'
   }
 }
 
-async function liveRows<Row>(columns: readonly Column<Row>[]): Promise<LiveRows<Row>> {
+async function liveRows<Row>(columns: readonly Column<Row>[], marks: Marks): Promise<LiveRows<Row>> {
   const [{ LiveRows: Rows }, { painter }] = await Promise.all([import('../terminal/live-rows.ts'), import('../terminal/painter.ts')]);
-  return new Rows(columns, painter(false));
+  return new Rows(columns, painter(false), marks);
 }
 
 /** Waits for the next look at the store; false as soon as the process is told to stop. */

@@ -1,5 +1,6 @@
 import { KeyctlError } from '../domain/error.ts';
 import { alreadyUsed, checkUnused, initialiseStore } from '../operations/initialise-store.ts';
+import { glyphs } from '../terminal/glyphs.ts';
 import { readBeginning } from './beginning/options.ts';
 import { collect, option, type Call, type CommandModule } from './call.ts';
 import { delivering, NEW_KEY_FIELDS, showSecret } from './deliver-secret.ts';
@@ -42,6 +43,7 @@ async function ask(
     prompts,
     tell: (text) => call.out.note(text),
     paint: painter(call.out.color),
+    marks: glyphs(call.out.unicode),
     places: call.out.places,
     location: await call.storeLocation(),
   });

@@ -6,6 +6,7 @@ import { formatInstant, parseDuration, type Instant } from '../domain/utc-day.ts
 import { describeKeys, KEY_FIELDS, keyJson, type KeyView } from '../operations/describe-keys.ts';
 import { findAccount } from '../operations/find-account.ts';
 import { findEnvironment } from '../operations/find-environment.ts';
+import { shownMask } from '../terminal/glyphs.ts';
 import { showListing, type Column } from '../terminal/listing.ts';
 import { relative, statusColor } from '../terminal/style.ts';
 import { option, wholeNumber, type CommandModule } from './call.ts';
@@ -100,7 +101,7 @@ function columns(now: Instant): readonly Column<KeyView>[] {
     { header: 'NAME', person: (key) => key.name, script: (key) => key.name },
     { header: 'ENV', person: (key) => key.environment, script: (key) => key.environment },
     { header: 'STATUS', person: (key, paint) => statusColor(key.status, paint), script: (key) => key.status },
-    { header: 'KEY', spare: true, person: (key) => key.mask, script: (key) => key.mask },
+    { header: 'KEY', spare: true, person: (key, _, marks) => shownMask(key.mask, marks), script: (key) => key.mask },
     { header: 'TODAY', align: 'right', person: (key) => grouped(key.today.credits), script: (key) => String(key.today.credits) },
     { header: 'LAST USED', person: (key) => relative(key.lastUsedAt, now), script: (key) => isoOrNothing(key.lastUsedAt) },
     { header: 'EXPIRES', person: (key) => relative(key.expiresAt, now), script: (key) => isoOrNothing(key.expiresAt) },

@@ -2,6 +2,7 @@ import { grouped } from '../domain/grouped.ts';
 import { formatDay, formatInstant } from '../domain/utc-day.ts';
 import { previewReset, reset, RESET_FIELDS, resetJson, type ResetReport } from '../operations/reset.ts';
 import { restingSteps, type Steps } from '../operations/steps.ts';
+import { glyphs } from '../terminal/glyphs.ts';
 import { flag, type Call, type CommandModule } from './call.ts';
 
 export const command: CommandModule = {
@@ -39,7 +40,7 @@ export const command: CommandModule = {
 async function resetWithProgress({ out, context }: Call, act: (steps: Steps) => Promise<ResetReport>): Promise<ResetReport> {
   if (out.watched === null) return act(restingSteps());
   const { progressBar } = await import('../terminal/progress-bar.ts');
-  const bar = progressBar(out.watched, context.clock);
+  const bar = progressBar(out.watched, context.clock, glyphs(out.unicode));
   return act(
     restingSteps((progress) => {
       bar.show(progress);

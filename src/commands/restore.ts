@@ -55,7 +55,7 @@ async function look(
   lines: AsyncIterable<string> | null,
 ): Promise<{ readonly restoring: Restoring; readonly plan: RestorePlan }> {
   const { out, context } = call;
-  if (out.watched !== null) out.passing('Proving the backup and the store …');
+  if (out.watched !== null) out.passing('Proving the backup and the store ...');
   try {
     const restoring = await call.openRestore(file);
     return { restoring, plan: await planRestore(restoring, lines, context.clock()) };

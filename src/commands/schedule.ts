@@ -90,7 +90,7 @@ function writeFiles(folder: string, { files }: Schedule): void {
 function tellNext({ out }: Call, { files, then }: Schedule, host: Host, folder: string | undefined): void {
   if (folder !== undefined) out.note(`Wrote ${files.map(({ path }) => basename(path)).join(' and ')}.`);
   if (hasPassword(host.store)) {
-    out.note(`KEYCTL_DB holds a password, so it is not printed: put KEYCTL_DB=… into ${ENVIRONMENT_FILE}, mode 0600, of ${host.user}.`);
+    out.note(`KEYCTL_DB holds a password, so it is not printed: put KEYCTL_DB=... into ${ENVIRONMENT_FILE}, mode 0600, of ${host.user}.`);
   }
   const place = host.forMachine && folder === undefined ? ['Put each file in its place, then run:'] : ['Then run:'];
   if (then.length > 0) out.note(['', ...place, ...then.map((line) => `  ${line}`)].join('\n'));

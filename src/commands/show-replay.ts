@@ -4,6 +4,7 @@ import { dayOf, formatDay, formatInstant, type Instant } from '../domain/utc-day
 import { REPLAY_FIELDS, replayJson, unknownOf, wholeDays } from '../operations/describe-replay.ts';
 import type { AccountOutcome, PlanOutcome, ReplayReport } from '../operations/replay-traffic.ts';
 import { wrapWords } from '../terminal/fit.ts';
+import { glyphs } from '../terminal/glyphs.ts';
 import { showListing, type Column } from '../terminal/listing.ts';
 import type { Output } from '../terminal/output.ts';
 import { painter } from '../terminal/painter.ts';
@@ -40,7 +41,7 @@ async function showTables(out: Output, report: ReplayReport): Promise<void> {
   const days = daysOf(report);
   const busy = days.filter(({ day }) => day.requests > 0);
   await table(out, busy, dayColumns(report));
-  if (busy.length < days.length) out.data(idleText(days.length - busy.length));
+  if (busy.length < days.length) out.data(`${glyphs(out.unicode).cut} and ${idleText(days.length - busy.length)}`);
   if (account === null) await table(out, accounts, ACCOUNT_COLUMNS);
   out.data(`\n${answer(out, report)}`);
   const unknown = unknownOf(report);
@@ -66,7 +67,7 @@ function countOf(denied: Readonly<Partial<Record<string, number>>>): number {
 
 /** A month of a young store is mostly rows of nothing; a script gets them all. */
 function idleText(days: number): string {
-  return `… and ${grouped(days)} ${days === 1 ? 'day' : 'days'} without a request.`;
+  return `${grouped(days)} ${days === 1 ? 'day' : 'days'} without a request.`;
 }
 
 /** `2026-11-02 14:02` */

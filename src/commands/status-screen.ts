@@ -32,12 +32,12 @@ export function statusScreen(view: StatusView, style: GaugeStyle, seen: SeenBefo
   const two = style.places >= NARROWEST_FOR_TWO;
   const places = two ? Math.floor((style.places - BETWEEN) / 2) : style.places;
   const column = { ...style, places };
-  const facts = { title: '', lines: factLines([...overview(view, column, seen)], places, style.paint) };
+  const facts = { title: '', lines: factLines([...overview(view, column, seen)], column) };
   const [accounts, keys] = [accountPanels(view, column), keysPanel(view, two ? MOST_KEYS : FEW_KEYS, column)];
   const others = [deniedPanel(view, column), expiringPanel(view, column)];
   const body = two
-    ? sideBySide(stacked([facts, ...accounts], places, style.paint), stacked([keys, ...others], places, style.paint), places)
-    : stacked([facts, keys, ...accounts, ...others], places, style.paint);
+    ? sideBySide(stacked([facts, ...accounts], column), stacked([keys, ...others], column), places)
+    : stacked([facts, keys, ...accounts, ...others], column);
   return [...body, ...advice(view).flatMap((text) => ['', ...wrapWords(text, style.places).split('\n')])];
 }
 
@@ -164,11 +164,11 @@ function deniedPanel({ today: { denied } }: StatusView, style: GaugeStyle): Pane
   return { title: 'Denied today', lines: drawGauges(gauges, style) };
 }
 
-function expiringPanel({ expiring: { count, keys }, now }: StatusView, { places, paint }: GaugeStyle): Panel {
+function expiringPanel({ expiring: { count, keys }, now }: StatusView, { places, glyphs, paint }: GaugeStyle): Panel {
   const when = keys.map((key) => relative(key.expiresAt, now));
   const room = places - 4 - Math.max(0, ...when.map((text) => text.length));
   const name = Math.max(1, Math.min(room, LONGEST_NAME, Math.max(0, ...keys.map((key) => widthOf(fullName(key))))));
-  const lines = keys.map((key, place) => `  ${fitText(fullName(key), name)}  ${paint.yellow(when[place])}`);
+  const lines = keys.map((key, place) => `  ${fitText(fullName(key), name, glyphs.cut)}  ${paint.yellow(when[place])}`);
   const more = count > keys.length ? [`  and ${grouped(count - keys.length)} more`] : [];
   return { title: 'Keys that end within 7 days', lines: [...lines, ...more] };
 }

@@ -36,7 +36,7 @@ export async function watchStatus(
     screen.draw(frame(screen, { view: shown, seen: past.seen(), trouble, at: context.clock(), everyMs, style }));
   };
   const screen = openLiveScreen({
-    ...{ terminal, keyboard: context.stdin, onResize: draw },
+    ...{ terminal, keyboard: context.stdin, onResize: draw, cut: style.glyphs.cut },
     onQuit: () => {
       stopped.abort();
     },
@@ -77,19 +77,19 @@ export function frame(
   { columns, rows }: Pick<LiveScreen, 'columns' | 'rows'>,
   { view, seen, trouble, at, everyMs, style }: Frame,
 ): readonly string[] {
-  const { paint } = style;
+  const { paint, glyphs } = style;
   const says = `keyctl status, every ${duration(everyMs)}; q leaves`;
   const moment = `${formatInstant(at).slice(0, 19).replace('T', ' ')} UTC`;
   // In a narrow window the day gives way before how to leave does.
   const time = says.length + 1 + moment.length <= columns ? moment : moment.slice('2026-11-22 '.length);
-  const title = fitText(says, Math.max(0, columns - time.length));
+  const title = fitText(says, Math.max(0, columns - time.length), glyphs.cut);
   const body = [
-    ...(trouble === null ? [] : [paint.red(fitText(`${trouble.message} Trying again.`, columns))]),
+    ...(trouble === null ? [] : [paint.red(fitText(`${trouble.message} Trying again.`, columns, glyphs.cut))]),
     ...(view === null ? [] : statusScreen(view, { ...style, places: columns }, seen)),
   ];
   const room = Math.max(1, rows - 1);
   const cut = body.length > room;
-  const more = paint.dim(fitText(`… and ${String(body.length - room + 1)} more lines in a taller window`, columns));
+  const more = paint.dim(fitText(`${glyphs.cut} and ${String(body.length - room + 1)} more lines in a taller window`, columns, glyphs.cut));
   return [paint.dim(title + time), ...(cut ? [...body.slice(0, room - 1), more] : body)];
 }
 

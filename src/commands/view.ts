@@ -3,6 +3,7 @@ import { grouped } from '../domain/grouped.ts';
 import { formatInstant, nextReset, type Instant } from '../domain/utc-day.ts';
 import { KEY_FIELDS, type KeyView } from '../operations/describe-keys.ts';
 import { viewKey, type KeyDetails } from '../operations/view-key.ts';
+import { glyphs, shownMask, type Marks } from '../terminal/glyphs.ts';
 import type { Output } from '../terminal/output.ts';
 import { painter } from '../terminal/painter.ts';
 import { facts, relative, statusColor, type Paint } from '../terminal/style.ts';
@@ -27,18 +28,18 @@ export const command: CommandModule = {
 
 type Lines = readonly (readonly [string, string])[];
 
-function describe(details: KeyDetails, { color, places }: Pick<Output, 'color' | 'places'>): string {
+function describe(details: KeyDetails, { color, places, unicode }: Pick<Output, 'color' | 'places' | 'unicode'>): string {
   const paint = painter(color);
-  return facts([...settings(details, paint), ...traffic(details), ...rotation(details)], paint, places);
+  return facts([...settings(details, paint, glyphs(unicode)), ...traffic(details), ...rotation(details)], paint, places);
 }
 
-function settings({ key, account, now }: KeyDetails, paint: Paint): Lines {
+function settings({ key, account, now }: KeyDetails, paint: Paint, marks: Marks): Lines {
   const { disabledAt, disabledReason, deletedAt, note } = key;
   const suspended = account.suspendedAt === null ? '' : ` (${paint.red('suspended')})`;
   return [
     ['Key', paint.bold(fullName(key))],
     ['Id', key.id],
-    ['Secret', key.mask],
+    ['Secret', shownMask(key.mask, marks)],
     ['Status', statusColor(key.status, paint)],
     ['Account', `${key.account} (${account.id})${suspended}`],
     ['Environment', key.environment],

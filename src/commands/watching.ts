@@ -1,4 +1,5 @@
 import type { Watch as Tell } from '../domain/store-backup.ts';
+import { glyphs } from '../terminal/glyphs.ts';
 import { cancelled, type Call } from './call.ts';
 import { progressLine } from './progress-line.ts';
 
@@ -15,7 +16,7 @@ export async function watching<Result>(call: Pick<Call, 'out' | 'context'>, act:
   const { out, context } = call;
   if (out.watched === null) return act({ tell: () => undefined, say: () => undefined });
   const { progressBar } = await import('../terminal/progress-bar.ts');
-  const bar = progressBar(out.watched, context.clock);
+  const bar = progressBar(out.watched, context.clock, glyphs(out.unicode));
   const line = progressLine(call);
   return act({
     tell: (progress) => {

@@ -27,19 +27,34 @@ export function auditJson({
   };
 }
 
+/** How a change is written. */
+interface ChangeMarks {
+  readonly arrow: string;
+  /** Stands in what is not shown whole. */
+  readonly cut: string;
+}
+
+const STORED: ChangeMarks = { arrow: '→', cut: '…' };
+/** Fields with the mark for what they do not show. */
+const MASKED = new Set(['mask', 'url', 'secretMask']);
+
 /** What an entry changed, in words: `dailyCap 500 → 1000`. Fields that stayed the same, and nothing at all, are left out. */
-export function changeText({ before, after }: Pick<AuditEntry, 'before' | 'after'>): string {
+export function changeText({ before, after }: Pick<AuditEntry, 'before' | 'after'>, marks: ChangeMarks = STORED): string {
   const names = [...new Set([...Object.keys(before ?? {}), ...Object.keys(after ?? {})])];
+  const arrow = before !== null && after !== null ? marks.arrow : null;
+  const shown = (name: string, value: unknown): string => {
+    const text = valueText(value);
+    return MASKED.has(name) ? text.replace(STORED.cut, marks.cut) : text;
+  };
   return names
-    .map((name) => fieldText(name, before?.[name] ?? null, after?.[name] ?? null, before !== null && after !== null))
+    .map((name) => fieldText(name, shown(name, before?.[name] ?? null), shown(name, after?.[name] ?? null), arrow))
     .filter((text) => text !== '')
     .join(', ');
 }
 
-function fieldText(name: string, before: unknown, after: unknown, isChange: boolean): string {
-  const [old, present] = [valueText(before), valueText(after)];
+function fieldText(name: string, old: string, present: string, arrow: string | null): string {
   if (old === present) return '';
-  if (isChange && old !== '') return `${name} ${old} → ${present === '' ? 'none' : present}`;
+  if (arrow !== null && old !== '') return `${name} ${old} ${arrow} ${present === '' ? 'none' : present}`;
   return `${name} ${present === '' ? old : present}`;
 }
 

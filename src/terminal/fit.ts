@@ -8,13 +8,19 @@ export const GAP = 2;
 const LEAST_WIDTH = 16;
 const ESCAPE = '\u001b';
 
-/** The text in exactly so many places: filled up with spaces, or cut, with an ellipsis in its last place. Plain text only. */
-export function fitText(text: string, places: number, align: 'left' | 'right' = 'left'): string {
+/** The text in exactly so many places: filled up with spaces, or cut, with the mark `cut` at its end. Plain text only. */
+export function fitText(text: string, places: number, cut: string, align: 'left' | 'right' = 'left'): string {
   if (places < 1) return '';
-  const missing = places - widthOf(text);
-  if (missing >= 0) return align === 'left' ? text + ' '.repeat(missing) : ' '.repeat(missing) + text;
-  // A character of two places may leave the last but one empty.
-  return fitText(`${beginningOf(text, places - 1)}…`, places);
+  if (widthOf(text) <= places) return padText(text, places, align);
+  const mark = cut.slice(0, places);
+  // A character of two places may leave one empty.
+  return padText(beginningOf(text, places - widthOf(mark)) + mark, places);
+}
+
+/** The text, painted or not, filled up with spaces. */
+export function padText(text: string, places: number, align: 'left' | 'right' = 'left'): string {
+  const spaces = ' '.repeat(Math.max(0, places - widthOf(text)));
+  return align === 'left' ? text + spaces : spaces + text;
 }
 
 /** As much of a plain text as so many places hold. */
@@ -32,9 +38,10 @@ function beginningOf(text: string, places: number): string {
 const COLOURS = new RegExp(String.raw`(${ESCAPE}\[[\d;]*m)`);
 
 /** A painted text that is cut where it takes more places; the colours of what is left stay. */
-export function cutPainted(text: string, places: number): string {
+export function cutPainted(text: string, places: number, cut: string): string {
   if (widthOf(text) <= places) return text;
-  let left = places - 1;
+  const mark = cut.slice(0, places);
+  let left = places - widthOf(mark);
   let [kept, over] = ['', false];
   for (const [place, piece] of text.split(COLOURS).entries()) {
     if (place % 2 === 1) kept += piece;
@@ -42,7 +49,7 @@ export function cutPainted(text: string, places: number): string {
       const some = beginningOf(piece, left);
       over = some !== piece;
       left -= widthOf(some);
-      kept += over ? `${some}…` : some;
+      kept += over ? some + mark : some;
     }
   }
   return kept;

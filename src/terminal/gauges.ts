@@ -1,5 +1,5 @@
 import { bar } from './bars.ts';
-import { fitText, GAP, widthOf } from './fit.ts';
+import { fitText, GAP, padText, widthOf } from './fit.ts';
 import type { Glyphs } from './glyphs.ts';
 import type { Paint } from './style.ts';
 
@@ -63,10 +63,10 @@ function drawGauge(
 ): string {
   const color = { calm: paint.green, near: paint.yellow, bad: paint.red }[tone];
   const parts = [
-    [widths.name, fitText(name, widths.name)],
-    [widths.note, paint.dim(fitText(note, widths.note))],
+    [widths.name, fitText(name, widths.name, glyphs.cut)],
+    [widths.note, paint.dim(padText(note, widths.note))],
     [widths.bar, color(bar(part, whole, widths.bar, glyphs))],
-    [widths.amount, tone === 'calm' ? fitText(amount, widths.amount, 'right') : color(fitText(amount, widths.amount, 'right'))],
+    [widths.amount, tone === 'calm' ? padText(amount, widths.amount, 'right') : color(padText(amount, widths.amount, 'right'))],
     [widths.remark, tone === 'calm' ? remark : color(remark)],
   ] as const;
   const shown = parts.filter(([width]) => width > 0).map(([, text]) => text);

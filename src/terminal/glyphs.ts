@@ -1,5 +1,15 @@
-/** What pictures are drawn with. Every glyph takes one place. */
-export interface Glyphs {
+/** Marks beside words. */
+export interface Marks {
+  /** Where something is left out: a text that is cut, the middle of a secret, rows that have no room. */
+  readonly cut: string;
+  /** Before what to do next, and between what was and what became of it. */
+  readonly arrow: string;
+  readonly passes: string;
+  readonly fails: string;
+}
+
+/** What pictures are drawn with. Every glyph takes one place; marks may take more. */
+export interface Glyphs extends Marks {
   readonly full: string;
   /** For what was turned away: told from `full` without colours as well. */
   readonly denied: string;
@@ -21,16 +31,23 @@ const UNICODE: Glyphs = {
   ...{ full: '█', denied: '▒', empty: '░', line: '─', side: '┤', ground: '─', corner: '┴' },
   rightward: ['▏', '▎', '▍', '▌', '▋', '▊', '▉'],
   upward: ['▁', '▂', '▃', '▄', '▅', '▆', '▇'],
+  ...{ cut: '…', arrow: '→', passes: '✓', fails: '✗' },
 };
 
 const ASCII: Glyphs = {
   ...{ full: '#', denied: 'x', empty: '.', line: '-', side: '|', ground: '-', corner: '+' },
   rightward: [],
   upward: ['.', ':', '|'],
+  ...{ cut: '...', arrow: '->', passes: '+', fails: 'x' },
 };
 
 export function glyphs(unicode: boolean): Glyphs {
   return unicode ? UNICODE : ASCII;
+}
+
+/** A masked secret as a person sees it; scripts and JSON have it as it is stored, whatever the locale. */
+export function shownMask(mask: string, { cut }: Marks): string {
+  return mask.replace(UNICODE.cut, cut);
 }
 
 type Environment = Readonly<Record<string, string | undefined>>;

@@ -1,5 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 import type { ChalkInstance } from 'chalk';
+import { glyphs, type Marks } from './glyphs.ts';
 import type { Output, Shown } from './output.ts';
 
 /** How many rows a table shows on a terminal; a pipe gets them all. */
@@ -13,9 +14,9 @@ export interface Column<Row> {
   /** Left out of a table in which no row has anything in it. */
   readonly whenFilled?: true;
   /** For a person: short, coloured, times relative. */
-  readonly person: (row: Row, paint: ChalkInstance) => string;
+  readonly person: (row: Row, paint: ChalkInstance, marks: Marks) => string;
   /** For a person who follows what comes, where it is told otherwise than in a table. */
-  readonly live?: (row: Row) => string;
+  readonly live?: (row: Row, marks: Marks) => string;
   /** For a script: full ids, ISO times, plain digits; an empty string for nothing. */
   readonly script: (row: Row) => string;
 }
@@ -77,13 +78,13 @@ async function writePieces(out: Output, pieces: AsyncIterable<string>): Promise<
 
 async function showTable<Row>(out: Output, listing: Listing<Row>): Promise<void> {
   const [{ drawTable }, { painter }] = await Promise.all([import('./table.ts'), import('./painter.ts')]);
-  const paint = painter(out.color);
+  const [paint, marks] = [painter(out.color), glyphs(out.unicode)];
   const shown: string[][] = [];
   let more = false;
   for await (const row of listing.rows) {
     more = shown.length === TABLE_ROWS;
     if (more) break;
-    shown.push(listing.columns.map((column) => column.person(row, paint).replaceAll(BREAKS, ' ')));
+    shown.push(listing.columns.map((column) => column.person(row, paint, marks).replaceAll(BREAKS, ' ')));
   }
   if (shown.length === 0) {
     out.note(listing.empty);
@@ -91,13 +92,17 @@ async function showTable<Row>(out: Output, listing: Listing<Row>): Promise<void>
   }
   const filled = listing.columns.map(({ whenFilled }, place) => whenFilled !== true || shown.some((row) => row[place] !== ''));
   const wanted = <Item>(items: readonly Item[]): Item[] => items.filter((_, place) => filled[place] === true);
-  const { lines, leftOut } = drawTable(wanted(listing.columns), shown.map(wanted), { places: out.columns, head: paint.bold });
+  const { lines, leftOut } = drawTable(wanted(listing.columns), shown.map(wanted), {
+    places: out.columns,
+    head: paint.bold,
+    cut: marks.cut,
+  });
   out.data(lines.join('\n'));
-  if (leftOut.length > 0) out.note(`… and in a wider terminal: ${leftOut.map(({ header }) => header).join(', ')}.`);
-  if (more) out.note(await howManyMore(listing, shown.length));
+  if (leftOut.length > 0) out.note(`${marks.cut} and in a wider terminal: ${leftOut.map(({ header }) => header).join(', ')}.`);
+  if (more) out.note(`${marks.cut} and ${await howManyMore(listing, shown.length)}`);
 }
 
 async function howManyMore<Row>(listing: Listing<Row>, shown: number): Promise<string> {
   const total = await listing.total?.();
-  return `… and ${total === undefined ? '' : `${String(total - shown)} `}more: narrow it with a filter, or pipe it to get all.`;
+  return `${total === undefined ? '' : `${String(total - shown)} `}more: narrow it with a filter, or pipe it to get all.`;
 }

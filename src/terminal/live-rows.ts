@@ -1,4 +1,5 @@
 import { fitColumns, fitText, GAP, widthOf } from './fit.ts';
+import type { Marks } from './glyphs.ts';
 import type { Column } from './listing.ts';
 import type { Paint } from './style.ts';
 
@@ -9,18 +10,20 @@ import type { Paint } from './style.ts';
 export class LiveRows<Row> {
   readonly #columns: readonly Column<Row>[];
   readonly #paint: Paint;
+  readonly #marks: Marks;
   readonly #widths: number[];
   #begun = false;
 
-  constructor(columns: readonly Column<Row>[], paint: Paint) {
+  constructor(columns: readonly Column<Row>[], paint: Paint, marks: Marks) {
     this.#columns = columns;
     this.#paint = paint;
+    this.#marks = marks;
     this.#widths = columns.map(({ header }) => widthOf(header));
   }
 
   /** The row's line, below the head if it is the first; `places` is the width of the terminal now. */
   lines(row: Row, places: number): readonly string[] {
-    const texts = this.#columns.map((column) => (column.live ?? column.person)(row, this.#paint));
+    const texts = this.#columns.map(({ live, person }) => live?.(row, this.#marks) ?? person(row, this.#paint, this.#marks));
     texts.forEach((text, place) => (this.#widths[place] = Math.max(this.#widths[place] ?? 0, widthOf(text))));
     const head = this.#begun
       ? []
@@ -39,7 +42,7 @@ export class LiveRows<Row> {
       ...{ width: this.#widths[place] ?? 0, mayBeCut: align !== 'right', spare },
     }));
     const cells = fitColumns(natural, places).flatMap((width, place) =>
-      width === null ? [] : [fitText(texts[place] ?? '', width, this.#columns[place]?.align)],
+      width === null ? [] : [fitText(texts[place] ?? '', width, this.#marks.cut, this.#columns[place]?.align)],
     );
     return cells.join(' '.repeat(GAP)).trimEnd();
   }

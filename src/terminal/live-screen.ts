@@ -14,6 +14,8 @@ export interface Keyboard {
 
 export interface LiveScreenOptions {
   readonly terminal: Sink;
+  /** Ends a line that is too wide. */
+  readonly cut: string;
   readonly keyboard: Keyboard;
   /** The person wants to leave. */
   readonly onQuit: () => void;
@@ -46,7 +48,7 @@ const QUITS = new Set(['q', 'Q', '\u0003', '\u0004', '\u001b']);
 /** Ctrl-Z, which is a key here as well. */
 const SUSPENDS = '\u001a';
 
-export function openLiveScreen({ terminal, keyboard, onQuit, onSuspend, onResize }: LiveScreenOptions): LiveScreen {
+export function openLiveScreen({ terminal, cut, keyboard, onQuit, onSuspend, onResize }: LiveScreenOptions): LiveScreen {
   const hasKeys = keyboard.isTTY === true && keyboard.setRawMode !== undefined;
   let [isOpen, isOver] = [false, false];
   const typed = (given: unknown): void => {
@@ -86,7 +88,7 @@ export function openLiveScreen({ terminal, keyboard, onQuit, onSuspend, onResize
     },
     draw(lines) {
       if (!isOpen) return;
-      const shown = fitted(lines, this.columns, this.rows);
+      const shown = fitted(lines, { columns: this.columns, rows: this.rows, cut });
       terminal.write(`${HOLD}${HOME}${shown.map((line) => line + REST_OF_LINE).join('\r\n')}${REST_OF_SCREEN}${SHOW}`);
     },
     async leftDuring(act) {
@@ -104,6 +106,9 @@ export function openLiveScreen({ terminal, keyboard, onQuit, onSuspend, onResize
 }
 
 /** What has room: a window may have become smaller since the lines were made for it, and a line too wide would push the others down. */
-function fitted(lines: readonly string[], columns: number, rows: number): readonly string[] {
-  return lines.slice(0, rows).map((line) => (widthOf(line) <= columns ? line : fitText(stripVTControlCharacters(line), columns)));
+function fitted(
+  lines: readonly string[],
+  { columns, rows, cut }: { readonly columns: number; readonly rows: number; readonly cut: string },
+): readonly string[] {
+  return lines.slice(0, rows).map((line) => (widthOf(line) <= columns ? line : fitText(stripVTControlCharacters(line), columns, cut)));
 }

@@ -1,5 +1,6 @@
 import { Writable } from 'node:stream';
-import { Presets, SingleBar } from 'cli-progress';
+import { SingleBar } from 'cli-progress';
+import type { Glyphs } from './glyphs.ts';
 import type { Sink } from './output.ts';
 
 /** How long a person waits without wondering, in milliseconds. */
@@ -13,7 +14,7 @@ export interface ProgressBar {
 }
 
 /** A bar on a terminal, which comes when something takes longer than a second and goes when it is done. */
-export function progressBar(terminal: Sink, clock: () => number): ProgressBar {
+export function progressBar(terminal: Sink, clock: () => number, glyphs: Glyphs): ProgressBar {
   const begun = clock();
   let bar: SingleBar | null = null;
   let shown = '';
@@ -28,18 +29,19 @@ export function progressBar(terminal: Sink, clock: () => number): ProgressBar {
       if (text !== shown) clear();
       shown = text;
       if (bar === null) {
-        bar = newBar(terminal);
+        bar = newBar(terminal, glyphs);
         bar.start(total, done, { text });
       } else bar.update(done);
     },
   };
 }
 
-function newBar(terminal: Sink): SingleBar {
+function newBar(terminal: Sink, { full, empty }: Glyphs): SingleBar {
   // Ctrl-C ends the program as ever: no listener of its own, and no cursor that somebody would have to bring back.
   const format = '{text} {bar} {percentage} %, {eta_formatted} left';
   const options = { format, stream: streamTo(terminal), clearOnComplete: true, gracefulExit: false, barsize: 30, fps: 5 };
-  return new SingleBar(options, Presets.shades_classic);
+  const drawn = { barCompleteChar: full, barIncompleteChar: empty };
+  return new SingleBar({ ...options, ...drawn });
 }
 
 function streamTo(terminal: Sink): NodeJS.WritableStream {

@@ -21,7 +21,7 @@ const STAND_INS = /([\ue000-\uf8ff])\1*/g;
 export function drawTable<Column extends TableColumn>(
   all: readonly Column[],
   rows: readonly (readonly string[])[],
-  { places, head }: { readonly places: number; readonly head: (text: string) => string },
+  { places, head, cut }: { readonly places: number; readonly head: (text: string) => string; readonly cut: string },
 ): DrawnTable<Column> {
   const widths = fittingWidths(all, rows, places);
   const fits = <Item>(items: readonly Item[]): Item[] => items.filter((_, place) => widths[place] !== null);
@@ -29,9 +29,9 @@ export function drawTable<Column extends TableColumn>(
   const cells: string[] = [];
   // cli-table3 takes marks and new emoji for wider or narrower than they are: what it lays out is as wide as the cell and plain.
   const standIn = (cell: string, place: number): string => {
-    const cut = cutPainted(cell, kept[place] ?? 0);
-    cells.push(cut);
-    return String.fromCharCode(FIRST_STAND_IN + cells.length - 1).repeat(widthOf(cut));
+    const fitting = cutPainted(cell, kept[place] ?? 0, cut);
+    cells.push(fitting);
+    return String.fromCharCode(FIRST_STAND_IN + cells.length - 1).repeat(widthOf(fitting));
   };
   const table = new Table({
     head: columns.map((column, place) => standIn(head(column.header), place)),

@@ -12,7 +12,8 @@ let cleanUp: () => Promise<void>;
 beforeEach(async () => ({ store, clock, path, cleanUp } = await temporaryStore('2026-11-22T10:00:00Z')));
 afterEach(() => cleanUp());
 
-const person = (argv: readonly string[], ...answers: Answers): Promise<Session> => atTerminal(argv, answers, { path, clock });
+const person = (argv: readonly string[], ...answers: Answers): Promise<Session> =>
+  atTerminal(argv, answers, { path, clock, unicode: true });
 const statusOf = async (name: string): Promise<string> => (await viewKey(store, words(name))).key.status;
 
 describe('create asks', () => {
@@ -180,7 +181,7 @@ describe('a person reads', () => {
 
   test('of every check its detail below its code, where the window is narrow', async () => {
     await makeKey(store, 'prod');
-    const { stdout } = await atTerminal(['explain', 'prod'], [], { path, clock, columns: 40 });
+    const { stdout } = await atTerminal(['explain', 'prod'], [], { path, clock, columns: 40, unicode: true });
     expect(stdout).toMatch(/^ {2}✓ api_key_disabled\n {4}The key is not disabled\.$/m);
     for (const line of stdout.split('\n')) expect(line.length).toBeLessThanOrEqual(40);
   });
@@ -193,7 +194,12 @@ describe('a person reads', () => {
 
   test('of a later moment from when it is reckoned, and no line but a command’s is longer than the window', async () => {
     await makeKey(store, 'prod', { expiresAt: clock.now + DAY });
-    const { stdout } = await atTerminal(['explain', 'prod', '--at', '2026-12-01T18:00:00Z'], [], { path, clock, columns: 80 });
+    const { stdout } = await atTerminal(['explain', 'prod', '--at', '2026-12-01T18:00:00Z'], [], {
+      path,
+      clock,
+      columns: 80,
+      unicode: true,
+    });
     expect(stdout).toMatch(
       /^No: a request with default\/prod for default at 2026-12-01 18:00:00 UTC would\sbe\sdenied:\sapi_key_expired \(401\)\./,
     );

@@ -79,7 +79,7 @@ describe('keyctl simulate --replay', () => {
     expect(stdout).toMatch(/^hypothetical +101,500 +- +- +- +- +-/m);
     expect(stdout).toMatch(/^standard +300,000 +- +5 +0\.5 % +1\/3 +1/m);
     expect(stdout).toMatch(/^2026-11-21 +1,025 +15 of 1 account +- +5 of 1 account$/m);
-    expect(stdout).toContain('\n… and 1 day without a request.\n');
+    expect(stdout).toContain('\n... and 1 day without a request.\n');
     expect(stdout).not.toMatch(/^2026-11-20 /m);
     expect(stdout).toMatch(/^acme +free +1,035 +101,500 +hypothetical$/m);
     expect(stdout).toContain('The cheapest that would have denied nothing: hypothetical.');

@@ -77,7 +77,12 @@ class ScriptedPrompts implements Prompts {
 export async function atTerminal(
   argv: readonly string[],
   answers: Answers,
-  { path, clock, columns = 120 }: { readonly path: string; readonly clock: TestClock; readonly columns?: number },
+  {
+    path,
+    clock,
+    columns = 120,
+    unicode = false,
+  }: { readonly path: string; readonly clock: TestClock; readonly columns?: number; readonly unicode?: boolean },
 ): Promise<Session> {
   const prompts = new ScriptedPrompts(answers);
   const stdout: string[] = [];
@@ -89,7 +94,7 @@ export async function atTerminal(
     stderr: { ...end, write: (text: string) => stderr.push(text) },
   };
   const call: Call = {
-    out: new Output({ ...sinks, json: false, fields: null, quiet: false, color: false }),
+    out: new Output({ ...sinks, json: false, fields: null, quiet: false, color: false, unicode }),
     actor: ACTOR,
     context: {
       ...{

@@ -125,7 +125,7 @@ describe('keyctl usage by account or key on a terminal', () => {
     const rows = stdout.split('\n').filter((line) => line.startsWith('customer-'));
     expect(rows).toHaveLength(50);
     expect(rows[0]).toMatch(/^customer-60 .* 60 +6,000/);
-    expect(stderr).toContain('… and 10 more');
+    expect(stderr).toContain('... and 10 more');
     expect(stdout).toContain('1,830 requests, 183,000 credits');
     const script = await piped(['usage', '--by', 'account'], { path: opened.path, clock: opened.clock });
     expect(script.stdout.split('\n')[0]).toMatch(/^customer-1\t/);

@@ -37,6 +37,18 @@ describe('keyctl create on a terminal', () => {
     expect(await keys()).toMatchObject([{ name: 'prod', environment: 'production' }]);
   });
 
+  test('asks in ASCII where the locale is not UTF-8', async () => {
+    const screen = at.terminals.run(['create'], { db: at.db, env: { LC_ALL: 'C' } });
+    await screen.shows('Name of the key');
+    screen.types('prod', 'Enter');
+    const asked = await screen.shows('Environment');
+    screen.types('Enter');
+    const { code, lines } = await screen.ended();
+    expect(code).toBe(0);
+    expect(asked + lines.join('\n')).toMatch(/^[\n\x20-\x7e]+$/);
+    expect(asked).toContain('> production (prod)');
+  });
+
   test('asks again for a name that cannot be one', async () => {
     const screen = at.terminals.run(['create'], { db: at.db });
     await screen.shows('Name of the key');

@@ -45,16 +45,16 @@ describe('a text in so many places', () => {
     ['鍵の名前', 5, '鍵の…'],
     ['鍵の名前', 4, '鍵… '],
   ])('%j in %i is %j: no character is cut in two', (text, places, fitted) => {
-    expect(fitText(text, places)).toBe(fitted);
+    expect(fitText(text, places, '…')).toBe(fitted);
   });
 
   test('keeps its colours where it is cut', () => {
     const paint = new Chalk({ level: 1 });
-    expect(cutPainted(`${paint.red('denied')} by ${paint.bold('somebody')}`, 9)).toBe(
+    expect(cutPainted(`${paint.red('denied')} by ${paint.bold('somebody')}`, 9, '…')).toBe(
       `${paint.red('denied')} b…${paint.bold('')}\u001b[1m\u001b[22m`,
     );
-    expect(cutPainted(paint.red('denied'), 6)).toBe(paint.red('denied'));
-    expect(cutPainted(paint.red('denied'), 3)).toBe(paint.red('de…'));
+    expect(cutPainted(paint.red('denied'), 6, '…')).toBe(paint.red('denied'));
+    expect(cutPainted(paint.red('denied'), 3, '…')).toBe(paint.red('de…'));
   });
 });
 
@@ -134,6 +134,7 @@ describe('a table on a terminal', () => {
       fields: null,
       quiet: false,
       color: true,
+      unicode: true,
     });
     await showListing(out, {
       rows: names,

@@ -65,11 +65,20 @@ describe('a text in so many places', () => {
     ['鍵の名前', 6, '鍵の… '],
     ['nai\u0308ve', 4, 'nai\u0308…'],
   ])('%s in %i', (text, places, fitted) => {
-    expect(fitText(text, places)).toBe(fitted);
+    expect(fitText(text, places, '…')).toBe(fitted);
+  });
+
+  test.each([
+    ['acme-and-more', 8, 'acme-...'],
+    ['acme', 3, '...'],
+    ['acme', 2, '..'],
+    ['鍵の名前', 6, '鍵... '],
+  ])('%s in %i, where three dots stand for what is left out', (text, places, fitted) => {
+    expect(fitText(text, places, '...')).toBe(fitted);
   });
 
   test('stands to the right where it is asked to', () => {
-    expect(fitText('12', 4, 'right')).toBe('  12');
+    expect(fitText('12', 4, '…', 'right')).toBe('  12');
   });
 
   test('breaks between words', () => {
@@ -85,7 +94,7 @@ describe('panels', () => {
       { title: 'None', lines: [] },
       { title: 'Some', lines: ['b', 'c'] },
     ];
-    expect(stacked(panels, 3, PLAIN)).toEqual(['a', '', 'So…', 'b', 'c']);
+    expect(stacked(panels, { ...style, places: 3 })).toEqual(['a', '', 'So…', 'b', 'c']);
   });
 
   test('stand beside each other, colours and wide characters aside', () => {
@@ -99,10 +108,9 @@ describe('panels', () => {
           { label: 'Store', value: '/a/path/that/is/long' },
           { label: 'Due', value: 'in 3 d' },
         ],
-        16,
-        PLAIN,
+        { ...style, places: 16 },
       ),
     ).toEqual(['Store: /a/path/…', 'Due:   in 3 d']);
-    expect(factLines([{ label: 'Due', value: 'in a day' }], 9, PLAIN)).toEqual(['Due:in a', '    day']);
+    expect(factLines([{ label: 'Due', value: 'in a day' }], { ...style, places: 9 })).toEqual(['Due:in a', '    day']);
   });
 });

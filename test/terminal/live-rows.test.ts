@@ -2,6 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { widthOf } from '../../src/terminal/fit.ts';
 import type { Column } from '../../src/terminal/listing.ts';
+import { glyphs } from '../../src/terminal/glyphs.ts';
 import { LiveRows } from '../../src/terminal/live-rows.ts';
 import { painter } from '../../src/terminal/painter.ts';
 import { stamp } from '../../src/terminal/style.ts';
@@ -20,7 +21,7 @@ const COLUMNS: readonly Column<Row>[] = [
 const AT = Date.parse('2026-11-28T09:53:57.123Z');
 
 function rows(): LiveRows<Row> {
-  return new LiveRows(COLUMNS, painter(false));
+  return new LiveRows(COLUMNS, painter(false), glyphs(true));
 }
 
 describe('rows that come one by one', () => {

@@ -24,6 +24,7 @@ function scene(size: { columns: number; rows: number }, isTTY = true) {
   const screen = openLiveScreen({
     terminal,
     keyboard,
+    cut: '…',
     onQuit: () => done.push('quit'),
     onSuspend: () => done.push('suspend'),
     onResize: () => done.push('resize'),

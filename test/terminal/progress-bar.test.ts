@@ -1,11 +1,12 @@
 import { describe, expect, test } from '@jest/globals';
+import { glyphs } from '../../src/terminal/glyphs.ts';
 import { progressBar } from '../../src/terminal/progress-bar.ts';
 
 describe('the bar of something that takes long', () => {
   function watched() {
     const clock = { now: 0 };
     const screen = { text: '', isTTY: true, columns: 100, write: (text: string) => (screen.text += text) };
-    return { clock, screen, bar: progressBar(screen, () => clock.now) };
+    return { clock, screen, bar: progressBar(screen, () => clock.now, glyphs(true)) };
   }
 
   test('does not come for what is done within a second', () => {

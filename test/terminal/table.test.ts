@@ -43,7 +43,7 @@ describe('a table', () => {
   test('has no line wider than the window and its columns under each other, whatever the names and the window', () => {
     fc.assert(
       fc.property(fc.array(row, { minLength: 1, maxLength: 12 }), fc.integer({ min: 40, max: 220 }), (rows, places) => {
-        const { lines, leftOut } = drawTable(COLUMNS, rows, { places, head: paint.bold });
+        const { lines, leftOut } = drawTable(COLUMNS, rows, { places, head: paint.bold, cut: '…' });
         const plain = lines.map((line) => stripVTControlCharacters(line));
         expect(plain).toHaveLength(rows.length + 1);
         for (const line of plain) expect(widthOf(line)).toBeLessThanOrEqual(places);
@@ -67,7 +67,7 @@ describe('a table', () => {
       fc.property(
         anyName.filter((name) => widthOf(name) > 0),
         (name) => {
-          const { lines } = drawTable([{ header: 'N' }, { header: 'M' }], [[name, 'x']], { places: 500, head: String });
+          const { lines } = drawTable([{ header: 'N' }, { header: 'M' }], [[name, 'x']], { places: 500, head: String, cut: '…' });
           expect(lines[1]).toBe(`${name}  x`);
         },
       ),

@@ -3,6 +3,7 @@ import { formatLength, parseDuration } from '../../domain/utc-day.ts';
 import { shownWebhookUrl } from '../../domain/webhook-url.ts';
 import { WEBHOOK_FIELDS, webhookJson } from '../../operations/describe-webhook.ts';
 import { setWebhook, type SetWebhook, type WebhookSet } from '../../operations/set-webhook.ts';
+import { glyphs, shownMask, type Marks } from '../../terminal/glyphs.ts';
 import { flag, option, type Call, type CommandModule } from '../call.ts';
 import { delivering } from '../deliver-secret.ts';
 
@@ -75,7 +76,7 @@ function readExpiring(text: string): number | null {
 /** The secret stands alone on stdout, so that `SECRET=$(keyctl alert set …)` works. */
 function show(call: Call, { webhook, now, changed, secret }: WebhookSet, file: string | undefined): void {
   const { out } = call;
-  const described = describe(webhookWords(webhook), webhook.since !== null);
+  const described = describe(webhookWords(webhook, glyphs(out.unicode)), webhook.since !== null);
   if (out.json) {
     out.show({ ...webhookJson(webhook, now), ...(secret === null || file !== undefined ? {} : { secret }) }, () => '', FIELDS);
   } else if (secret === null) {
@@ -95,9 +96,9 @@ interface Words {
   readonly expiring: string;
 }
 
-function webhookWords({ url, thresholds, expiryMs }: WebhookSet['webhook']): Words {
+function webhookWords({ url, thresholds, expiryMs }: WebhookSet['webhook'], marks: Marks): Words {
   return {
-    url: shownWebhookUrl(url),
+    url: shownMask(shownWebhookUrl(url), marks),
     thresholds: thresholds.length === 0 ? 'no threshold' : `${thresholds.join(', ')} % of a day's credits`,
     expiring: expiryMs === null ? 'no key that ends' : `keys that end within ${formatLength(expiryMs)}`,
   };

@@ -1,4 +1,5 @@
 import { testWebhook, WEBHOOK_TEST_FIELDS, type WebhookTest } from '../../operations/test-webhook.ts';
+import { glyphs, shownMask, type Marks } from '../../terminal/glyphs.ts';
 import type { CommandModule } from '../call.ts';
 import { EXIT } from '../exit-codes.ts';
 
@@ -15,13 +16,15 @@ export const command: CommandModule = {
     out.checkFields(WEBHOOK_TEST_FIELDS);
     const store = await call.openStore('read');
     const test = await testWebhook(store, await call.postWebhook(), () => performance.now(), context.randomBytes);
-    out.show({ ...test }, () => describe(test), WEBHOOK_TEST_FIELDS);
+    out.show({ ...test }, () => describe(test, glyphs(out.unicode)), WEBHOOK_TEST_FIELDS);
     return test.delivered ? EXIT.done : EXIT.failed;
   },
 };
 
-function describe({ url, id, delivered, result, milliseconds, answer }: WebhookTest): string {
-  const lines = [`${delivered ? 'Delivered' : 'Not delivered'}: ${result} from ${url} after ${String(milliseconds)} ms (message ${id}).`];
-  if (answer !== '') lines.push(`It answered: ${answer}`);
+function describe({ url, id, delivered, result, milliseconds, answer }: WebhookTest, marks: Marks): string {
+  const lines = [
+    `${delivered ? 'Delivered' : 'Not delivered'}: ${result} from ${shownMask(url, marks)} after ${String(milliseconds)} ms (message ${id}).`,
+  ];
+  if (answer !== '') lines.push(`It answered: ${answer.replace(/…$/, marks.cut)}`);
   return lines.join('\n');
 }

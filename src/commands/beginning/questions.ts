@@ -12,6 +12,7 @@ import { grouped } from '../../domain/grouped.ts';
 import { checkEnvironmentCode, checkKeyName, checkKeyPrefix, checkName } from '../../domain/names.ts';
 import type { CreateTier } from '../../operations/create-tier.ts';
 import type { Beginning } from '../../operations/initialise-store.ts';
+import type { Marks } from '../../terminal/glyphs.ts';
 import type { Prompts } from '../../terminal/prompts.ts';
 import { facts, type Paint } from '../../terminal/style.ts';
 import { cancelled } from '../call.ts';
@@ -23,6 +24,7 @@ export interface Asking {
   /** Says something between two questions. */
   readonly tell: (text: string) => void;
   readonly paint: Paint;
+  readonly marks: Marks;
   /** How wide a line may be. */
   readonly places: number;
   /** Where the store is going to be. */
@@ -30,9 +32,9 @@ export interface Asking {
 }
 
 /** Asks a person for everything, shows it, and asks once more; nothing is written until all of it is answered. */
-export async function askBeginning({ prompts, tell, paint, places, location }: Asking): Promise<Beginning> {
+export async function askBeginning({ prompts, tell, paint, marks, places, location }: Asking): Promise<Beginning> {
   tell(`This begins a store at ${location}.\nNothing is written before your last answer; Ctrl-C leaves no trace.\n`);
-  const prefix = await prompts.ask('Prefix of your keys, as in kc_prod_…', checkKeyPrefix, DEFAULT_KEY_PREFIX);
+  const prefix = await prompts.ask(`Prefix of your keys, as in kc_prod_${marks.cut}`, checkKeyPrefix, DEFAULT_KEY_PREFIX);
   const environments = await askEnvironments(prompts);
   const tiers = await askTiers(prompts);
   const account = await prompts.ask('Name of the first account', (text) => checkName('account', text), DEFAULT_ACCOUNT);
@@ -40,7 +42,7 @@ export async function askBeginning({ prompts, tell, paint, places, location }: A
   const name = await prompts.ask('Name of its first key', checkKeyName, 'prod');
   const environment = await prompts.choose('Environment of that key', environmentChoices(environments), DEFAULT_ENVIRONMENT);
   const beginning = { prefix, environments, tiers, account, tier, key: { name, environment } };
-  tell(`\n${summary(beginning, location, paint, places)}\n`);
+  tell(`\n${summary(beginning, { location, paint, marks, places })}\n`);
   if (!(await prompts.confirm('Make it so?'))) throw cancelled();
   return beginning;
 }
@@ -86,11 +88,14 @@ function environmentChoices(added: readonly Environment[]): readonly { label: st
   return [...BUILT_IN_ENVIRONMENTS, ...added].map(({ name, code }) => ({ label: `${name} (${code})`, value: name }));
 }
 
-function summary({ prefix, environments, tiers, account, tier, key }: Beginning, location: string, paint: Paint, places: number): string {
+function summary(
+  { prefix, environments, tiers, account, tier, key }: Beginning,
+  { location, paint, marks, places }: Pick<Asking, 'location' | 'paint' | 'marks' | 'places'>,
+): string {
   return facts(
     [
       ['Store', location],
-      ['Keys', `${prefix}_…`],
+      ['Keys', `${prefix}_${marks.cut}`],
       ['Environments', [...BUILT_IN_ENVIRONMENTS, ...environments].map(({ name }) => name).join(', ')],
       ['Tiers', [...BUILT_IN_TIERS, ...tiers].map(({ name }) => name).join(', ')],
       ['Account', `${account}, on ${tier}`],

@@ -28,7 +28,7 @@ export const command: CommandModule = {
       json: (row) => adjustmentJson(row.adjustment, row.account),
       fields: ADJUSTMENT_FIELDS,
       columns: columns(call.context.clock()),
-      empty: 'Nothing was given or taken. Give credits with: keyctl credit +5000 --reason "…"',
+      empty: 'Nothing was given or taken. Give credits with: keyctl credit +5000 --reason "..."',
     });
     return undefined;
   },

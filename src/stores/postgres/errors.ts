@@ -68,7 +68,7 @@ const READ_ONLY: Told = {
 const FORBIDDEN: Told = {
   code: 'store_read_only',
   message: (place) => `The role of ${place} may not do this.`,
-  hint: 'It has to own the schema keyctl, or be allowed to create it: GRANT CREATE ON DATABASE … TO …',
+  hint: 'It has to own the schema keyctl, or be allowed to create it: GRANT CREATE ON DATABASE ... TO ...',
 };
 const NO_DATABASE: Told = {
   code: 'store_missing',
