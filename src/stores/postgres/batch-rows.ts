@@ -7,14 +7,15 @@ import type { RunningDay, SettlingRows, StoredSpending } from '../../domain/sett
 import type { Instant, UtcDay } from '../../domain/utc-day.ts';
 import type { Connection } from './connection.ts';
 import type { Known } from './known.ts';
+import { rowsFrom } from './rows-from.ts';
 import type { Answer, Statement } from './statements.ts';
 
 const RUNNING =
   'SELECT account_ref, day, granted, adjusted, spent, arrivals FROM running_days WHERE account_ref = ANY($1::bigint[]) ORDER BY account_ref';
 const PRIOR = `SELECT r.account_ref, r.request_id, r.debit, r.key_ref, r.service_ref, r.cost, r.expires_at, r.replays_left, r.refunded
-  FROM unnest($1::bigint[], $2::text[]) w (account_ref, request_id)
+  FROM ${rowsFrom(1, { account_ref: 'bigint', request_id: 'text' }, 'w')}
   JOIN request_ids r ON r.account_ref = w.account_ref AND r.request_id = w.request_id`;
-const CAPS = `SELECT c.cap_group, c.day, c.spent FROM unnest($1::bigint[], $2::bigint[]) w (account_ref, cap_group)
+const CAPS = `SELECT c.cap_group, c.day, c.spent FROM ${rowsFrom(1, { account_ref: 'bigint', cap_group: 'bigint' }, 'w')}
   JOIN cap_spending c ON c.account_ref = w.account_ref AND c.cap_group = w.cap_group AND c.day BETWEEN $3 AND $4`;
 const ARCHIVED = 'SELECT account_ref, day, granted, adjusted, spent FROM past_days WHERE account_ref = ANY($1::bigint[]) AND day = $2';
 const ADJUSTED = 'SELECT account_ref, sum(amount) FROM adjustments WHERE account_ref = ANY($1::bigint[]) AND day = $2 GROUP BY account_ref';

@@ -62,7 +62,7 @@ export class Known {
    * before, everything is forgotten: what the batch asks for may be unknown again.
    */
   async learn({ digests, keys, accounts }: Unknown): Promise<void> {
-    const generation = await this.#sql.number('SELECT generation FROM state');
+    const generation = await this.#sql.number('SELECT generation FROM state WHERE one = 1');
     if (generation !== this.generation || this.#byDigest.size + this.#accounts.size > MOST_KNOWN) await this.#begin(generation);
     if (digests.length > 0) {
       const found = await this.#identities.byDigests(digests);

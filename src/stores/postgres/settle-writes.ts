@@ -3,6 +3,7 @@ import type { AccountChange, Settlement } from '../../domain/settle.ts';
 import { dayOf, type Instant, type UtcDay } from '../../domain/utc-day.ts';
 import { arrivalsText, bigints, type BatchRows } from './batch-rows.ts';
 import { CORRECT_SUMS, OPEN_SUMS, sumsCorrection } from './day-sums.ts';
+import { namesOf, putRows, rowsFrom } from './rows-from.ts';
 import type { Statement, Value } from './statements.ts';
 
 /** What the store's one row of state says that a settle has to know. */
@@ -14,29 +15,26 @@ export interface State {
   readonly countingDay: UtcDay;
 }
 
+const BOOKS = { account_ref: 'bigint', day: 'bigint', granted: 'bigint', adjusted: 'bigint', spent: 'bigint' } as const;
+
 /** The values of the columns begin with this one. */
-const updateRunning = (first: number): string => {
-  const column = (place: number): string => `$${String(first + place)}::${place === 5 ? 'text' : 'bigint'}[]`;
-  return `UPDATE running_days r SET day = c.day, granted = c.granted, adjusted = c.adjusted, spent = c.spent, arrivals = c.arrivals
-    FROM unnest(${[0, 1, 2, 3, 4, 5].map(column).join()}) c (account_ref, day, granted, adjusted, spent, arrivals)
-    WHERE r.account_ref = c.account_ref`;
+const updateRunning = (first: number): string =>
+  `UPDATE running_days r SET day = c.day, granted = c.granted, adjusted = c.adjusted, spent = c.spent, arrivals = c.arrivals
+    FROM ${rowsFrom(first, { ...BOOKS, arrivals: 'text' })} WHERE r.account_ref = c.account_ref`;
+const DEBITS = {
+  ...({ number: 'bigint', account_ref: 'bigint', key_ref: 'bigint', service_ref: 'bigint', cost: 'bigint' } as const),
+  ...({ balance_after: 'bigint', request_id: 'text', arrival: 'bigint' } as const),
 };
-const INSERT_DEBITS = `INSERT INTO debits (number, at, account_ref, key_ref, service_ref, cost, balance_after, request_id, arrival)
-  SELECT c.number, $1, c.account_ref, c.key_ref, c.service_ref, c.cost, c.balance_after, c.request_id, c.arrival
-  FROM unnest($2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[], $8::text[], $9::bigint[])
-    c (number, account_ref, key_ref, service_ref, cost, balance_after, request_id, arrival)`;
+const INSERT_DEBITS = `INSERT INTO debits (at, ${namesOf(DEBITS)}) SELECT $1::bigint, c.* FROM ${rowsFrom(2, DEBITS)}`;
 /** What nearly every batch writes, in one statement. */
-const DEBIT = `WITH moved AS (${updateRunning(10)}) ${INSERT_DEBITS}`;
+const DEBIT = `WITH moved AS (${updateRunning(2 + Object.keys(DEBITS).length)}) ${INSERT_DEBITS}`;
 const UPDATE_RUNNING = updateRunning(1);
-const PUT_REQUEST_IDS = `INSERT INTO request_ids (account_ref, request_id, debit, key_ref, service_ref, cost, expires_at, replays_left, refunded)
-  SELECT * FROM unnest($1::bigint[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[], $9::boolean[])
-  ON CONFLICT (account_ref, request_id) DO UPDATE SET debit = excluded.debit, key_ref = excluded.key_ref, service_ref = excluded.service_ref,
-    cost = excluded.cost, expires_at = excluded.expires_at, replays_left = excluded.replays_left, refunded = excluded.refunded`;
-const PUT_CAPS = `INSERT INTO cap_spending (account_ref, cap_group, day, spent) SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[])
-  ON CONFLICT (account_ref, cap_group, day) DO UPDATE SET spent = excluded.spent`;
-const PUT_PAST = `INSERT INTO past_days (account_ref, day, granted, adjusted, spent)
-  SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[])
-  ON CONFLICT (account_ref, day) DO UPDATE SET granted = excluded.granted, adjusted = excluded.adjusted, spent = excluded.spent`;
+const PUT_REQUEST_IDS = putRows('request_ids', 2, {
+  ...({ account_ref: 'bigint', request_id: 'text', debit: 'bigint', key_ref: 'bigint', service_ref: 'bigint', cost: 'bigint' } as const),
+  ...({ expires_at: 'bigint', replays_left: 'bigint', refunded: 'boolean' } as const),
+});
+const PUT_CAPS = putRows('cap_spending', 3, { account_ref: 'bigint', cap_group: 'bigint', day: 'bigint', spent: 'bigint' });
+const PUT_PAST = putRows('past_days', 2, BOOKS);
 const DELETE_PAST = 'DELETE FROM past_days WHERE account_ref = ANY($1::bigint[]) AND day = $2';
 const RAISE_AHEAD = 'UPDATE state SET ahead_micros = greatest(ahead_micros, $1)';
 

@@ -15,14 +15,20 @@ import { changesSomething, writesOf, type State } from './settle-writes.ts';
 import type { Sql } from './sql.ts';
 import type { Answer, Statement } from './statements.ts';
 
+/** What finds few rows by their keys would be planned anew for every batch, since that way it looks a little cheaper: planning took longer. */
+const PLANNED_ONCE = "set_config('plan_cache_mode', 'force_generic_plan', true)";
+
 /** Each statement after it sees what was committed when that statement begins. */
 const BEGIN: readonly Statement[] = [
   { text: 'BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE', name: 'begin' },
-  { text: `SELECT pg_advisory_xact_lock_shared(${BOOKS_LOCK})`, name: 'share_books' },
+  { text: `SELECT pg_advisory_xact_lock_shared(${BOOKS_LOCK}), ${PLANNED_ONCE}`, name: 'share_books' },
 ];
-/** The clock is read when the rows are locked. Nobody changes the state of those who settle. */
+/**
+ * The clock is read when the rows are locked. Nobody changes the state of those who settle. It is one row, found by its key: where many
+ * changes were made at once there may be a hundred pages around it.
+ */
 const STATE = `SELECT now, first, generation, ahead_micros, closed_through, counting_day, (SELECT max(usable_since) FROM schema_versions)
-  FROM state, take_debit_numbers($1, $2)`;
+  FROM state, take_debit_numbers($1, $2) WHERE one = 1`;
 
 /** What was looked up before a transaction may be old by then; so often it is looked up again. */
 const MOST_LOOKS = 20;

@@ -4,6 +4,7 @@ import type { ReadTransaction } from '../../../src/domain/store.ts';
 import { dayOf, hourOf, MS_PER_DAY, MS_PER_HOUR } from '../../../src/domain/utc-day.ts';
 import type { Statement } from '../../../src/stores/postgres/statements.ts';
 import type { TemporaryStore } from '../../harness.ts';
+import { runSql } from '../../postgres/database.ts';
 import { sentBy } from '../../postgres/sent.ts';
 import { storeInPostgres } from '../../postgres/store.ts';
 import { addAccount, addKey, requestBy, settleOne } from '../contract.ts';
@@ -43,6 +44,7 @@ async function onTables(act: () => Promise<unknown>): Promise<readonly Statement
 interface Plan {
   readonly 'Node Type': string;
   readonly 'Relation Name'?: string;
+  readonly 'Function Name'?: string;
   /** Only where the statement was carried out. */
   readonly 'Actual Rows'?: number;
   readonly 'Actual Loops'?: number;
@@ -68,22 +70,33 @@ interface Read {
   readonly statements: number;
 }
 
+function nodesIn(plan: Plan): Plan[] {
+  return [plan, ...(plan.Plans ?? []).flatMap(nodesIn)];
+}
+
+/** How statements are carried out; `options` are for EXPLAIN, each with a comma behind it. */
+async function plansOf(sent: readonly Statement[], options = ''): Promise<Plan[]> {
+  const plans: Plan[] = [];
+  for (const { text, values = [] } of sent) {
+    const explained = await explaining.query<{ 'QUERY PLAN': { Plan: Plan }[] }>(`EXPLAIN (${options}FORMAT JSON) ${text}`, [...values]);
+    plans.push(...(explained.rows[0]?.['QUERY PLAN'] ?? []).map(({ Plan: plan }) => plan));
+  }
+  return plans;
+}
+
 /** What the act reads of the large tables. What writes is planned and not carried out a second time. */
 async function readBy(act: () => Promise<unknown>, carriedOut: boolean): Promise<Read> {
   const sent = await onTables(act);
   const walked: string[] = [];
   let rows = 0;
-  for (const { text, values = [] } of sent) {
-    const how = `EXPLAIN (${carriedOut ? 'ANALYZE, ' : ''}FORMAT JSON) ${text}`;
-    const explained = await explaining.query<{ 'QUERY PLAN': { Plan: Plan }[] }>(how, [...values]);
-    const plans = explained.rows[0]?.['QUERY PLAN'] ?? [];
-    for (const scan of plans.flatMap(({ Plan: plan }) => scansIn(plan))) {
+  for (const statement of sent) {
+    for (const scan of (await plansOf([statement], carriedOut ? 'ANALYZE, ' : '')).flatMap(scansIn)) {
       const relation = scan['Relation Name'];
       const loops = scan['Actual Loops'] ?? 1;
       if (!isLarge(relation) || loops === 0) continue;
       const removed = (scan['Rows Removed by Filter'] ?? 0) + (scan['Rows Removed by Index Recheck'] ?? 0);
       rows += ((scan['Actual Rows'] ?? 0) + removed) * loops;
-      if (scan['Node Type'] === 'Seq Scan') walked.push(`${relation ?? ''} for ${text}`);
+      if (scan['Node Type'] === 'Seq Scan') walked.push(`${relation ?? ''} for ${statement.text}`);
     }
   }
   return { walked, rows, statements: sent.length };
@@ -153,6 +166,17 @@ describe('acts find their rows by key', () => {
     await expectNothingWalked(() => opened.store.settle(batch));
     await expectNothingWalked(() => opened.store.settle(batch));
     await expectNothingWalked(() => opened.store.preview(batch));
+  });
+
+  test('a batch’s arrays become no tables, and the one row of state is found however many versions of it lie around', async () => {
+    const key = await addKey(opened.store, await addAccount(opened.store, 'settled'), { dailyCap: 1_000 });
+    const batch = [requestBy(key), requestBy(key, { requestId: 'once' })];
+    await opened.store.settle(batch);
+    await runSql(opened.path, `DO $$ BEGIN FOR turn IN 1..5000 LOOP UPDATE keyctl.config SET value = value WHERE false; END LOOP; END $$`);
+    const plans = await plansOf(await onTables(() => opened.store.settle(batch)));
+    expect(plans.flatMap(nodesIn).filter((node) => node['Function Name'] === 'unnest')).toEqual([]);
+    const found = plans.flatMap(scansIn).filter((scan) => scan['Relation Name'] === 'state');
+    expect(new Set(found.map((scan) => scan['Node Type']))).toEqual(new Set(['Index Scan']));
   });
 
   test('folding the next debits', async () => {
