@@ -6,10 +6,10 @@ export default {
   extensionsToTreatAsEsm: ['.ts'],
   // swc only strips the types; `npm run types` checks them. An .swcrc of the host must not change what is tested.
   transform: { '\\.ts$': ['@swc/jest', { swcrc: false, jsc: { parser: { syntax: 'typescript' }, target: 'es2022' } }] },
-  // Many tests start real processes, so a slow machine gets time; no test waits for it to pass.
+  // Many tests start real processes, so a slow machine gets time: no test waits for it to pass, and only one that hangs ever sees the end of it.
   globalSetup: '<rootDir>/test/postgres/setup.js',
   globalTeardown: '<rootDir>/test/postgres/teardown.js',
-  testTimeout: 60_000,
+  testTimeout: 240_000,
   // On two cores: most of them wait for other processes, for a disk or for a second to pass.
   maxWorkers: 3,
 };

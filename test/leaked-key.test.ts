@@ -9,7 +9,7 @@ import { eventually, type Running } from './system/running.ts';
 // docs/leaked-key.md, followed to the letter: each of its blocks is run by a shell, as it stands, in the page's order.
 
 /** Each way starts some forty processes, on a machine that may be busy. */
-const LONG_MS = 120_000;
+const LONG_MS = 480_000;
 
 let home: Installation;
 let page: FollowedPage;

@@ -9,7 +9,7 @@ import { eventually } from './system/running.ts';
 // The pages for single jobs, followed to the letter, each from where its reader stands.
 
 /** A page starts some thirty processes, on a machine that may be busy. */
-const LONG_MS = 120_000;
+const LONG_MS = 480_000;
 
 let home: Installation;
 

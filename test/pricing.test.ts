@@ -11,7 +11,7 @@ import { Installation } from './system/installation.ts';
 // docs/pricing.md, followed to the letter, on a store whose customers have a past.
 
 /** The page starts some fifteen processes, on a machine that may be busy. */
-const LONG_MS = 120_000;
+const LONG_MS = 480_000;
 
 let home: Installation;
 

@@ -13,5 +13,5 @@ test(
     expect(figures.kills).toBeGreaterThan(0);
     expect(figures.acknowledged).toBeGreaterThan(figures.kills);
   },
-  KILLS.kills * 10_000,
+  60_000 + KILLS.kills * 20_000,
 );

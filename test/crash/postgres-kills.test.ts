@@ -61,5 +61,5 @@ test(
       await server.stop();
     }
   },
-  60_000 + KILLS * 20_000,
+  120_000 + KILLS * 30_000,
 );

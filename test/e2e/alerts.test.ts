@@ -16,7 +16,7 @@ import { EXPIRED, GOOD, OF_ANOTHER_NAME, PRIVATE_KEY } from './certificates.ts';
 
 const RECEIVER = join(ROOT, 'recipes/alerts/receiver.js');
 /** Attempts are some seconds apart, on a machine that may be busy. */
-const LONG_MS = 120_000;
+const LONG_MS = 480_000;
 
 let home: Installation;
 let port: number;

@@ -11,7 +11,7 @@ import { eventually, start, type Running } from '../system/running.ts';
 
 // Imports by the real binary, beside a real server, and what is left when one is killed.
 
-const LONG_MS = 120_000;
+const LONG_MS = 480_000;
 const PAGE = page('docs/import.md');
 
 let home: Installation;

@@ -19,7 +19,7 @@ describe.each([2, 4])('%d nodes', (size) => {
     cluster = new Cluster(await temporaryDatabase());
     await cluster.prepare(() => Promise.resolve());
     await cluster.start(size);
-  }, 60_000);
+  });
 
   afterAll(() => cluster.end());
 
@@ -101,7 +101,7 @@ describe.each([2, 4])('%d nodes', (size) => {
     }
     stopped = true;
     await load;
-  }, 60_000);
+  });
 });
 
 test('a reset that all nodes start at once does its work once', async () => {

@@ -256,20 +256,22 @@ describe('on every route', () => {
   });
 
   test('what is no request is 400, 431 or 408', async () => {
-    await serve({ deps: { patience: { headersMs: 250, requestMs: 250, checkMs: 50 } } });
+    await serve();
     const paths = [
       ...ONE_OF_EACH.map(({ path, methods }) => [path, methods[0]] as const),
       ...VERIFY_PATHS.map((path) => [path, 'GET'] as const),
     ];
-    const sent = paths.flatMap(([path, method]) =>
-      [
-        `${method} ${path} HTTP/1.1\r\nConnection: close\r\n\r\n`,
-        `${method} ${path} HTTP/1.1\r\nHost: x\r\nX-Long: ${'x'.repeat(17_000)}\r\n\r\n`,
-        `${method} ${path} HTTP/1.1\r\nHost: x\r\nX-API`,
-      ].map(async (bytes) => contract.check(path, method, parseAnswer(await served.raw(bytes)))),
-    );
-    const statuses = (await Promise.all(sent)).map(({ status }) => status);
-    expect(statuses).toEqual(paths.flatMap(() => [400, 431, 408]));
+    const statusesOf = async (rest: string): Promise<readonly number[]> => {
+      const send = async (path: string, method: string) =>
+        contract.check(path, method, parseAnswer(await served.rawAnswer(`${method} ${path} HTTP/1.1\r\n${rest}`)));
+      return (await Promise.all(paths.map(([path, method]) => send(path, method)))).map(({ status }) => status);
+    };
+    expect(await statusesOf('Connection: close\r\n\r\n')).toEqual(paths.map(() => 400));
+    expect(await statusesOf(`Host: x\r\nX-Long: ${'x'.repeat(17_000)}\r\n\r\n`)).toEqual(paths.map(() => 431));
+    // Only what never comes is sent to a server that waits so little: on a busy machine all else could be late there as well.
+    await served.end();
+    served = await Served.start({ deps: { patience: { headersMs: 250, requestMs: 250, checkMs: 50 } } });
+    expect(await statusesOf('Host: x\r\nX-API')).toEqual(paths.map(() => 408));
     expect(unseen('/', /.*(?<!bad_request)$/)).toEqual([]);
   });
 

@@ -188,9 +188,9 @@ describe('what is not HTTP', () => {
 
   test('headers or a body that take too long are 408', async () => {
     await serve({ deps: { patience: { headersMs: 60, requestMs: 120, checkMs: 20 } } });
-    expect(await served.raw('GET /verify HTTP/1.1\r\nHost: x\r\nX-API')).toMatch(/^HTTP\/1\.1 408 /);
+    expect(await served.rawAnswer('GET /verify HTTP/1.1\r\nHost: x\r\nX-API')).toMatch(/^HTTP\/1\.1 408 /);
     const slow = 'POST /v1/verify HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 50\r\n\r\n{';
-    expect(await served.raw(slow)).toMatch(/^HTTP\/1\.1 400 [^]*did not arrive whole/);
+    expect(await served.rawAnswer(slow)).toMatch(/^HTTP\/1\.1 400 [^]*did not arrive whole/);
   });
 });
 

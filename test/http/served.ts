@@ -215,6 +215,17 @@ export class Served {
     return wire.closed();
   }
 
+  /**
+   * The same for bytes that are answered, at a server of little patience: on a busy machine it may close a connection before their first
+   * has come, without a word. Then they are sent again.
+   */
+  async rawAnswer(bytes: string): Promise<string> {
+    for (;;) {
+      const answer = await this.raw(bytes);
+      if (answer !== '') return answer;
+    }
+  }
+
   async debits(): Promise<readonly Debit[]> {
     return this.store.read((tx) => tx.debits.page({}, null, 1_000));
   }

@@ -34,6 +34,6 @@ describe('whatever operators, customers and the clock do, in whatever order, by 
       await last;
       expect(numRuns).toBeGreaterThan(0);
     },
-    DATABASE_SEQUENCES.ms + 60_000,
+    DATABASE_SEQUENCES.ms + 240_000,
   );
 });

@@ -30,6 +30,6 @@ describe('whatever operators, customers and the clock do, in whatever order, by 
       const { numRuns } = await explore('test/model/sequences.test.ts', property, SEQUENCES, () => ({ steps }));
       expect(numRuns).toBeGreaterThan(0);
     },
-    SEQUENCES.ms + 60_000,
+    SEQUENCES.ms + 240_000,
   );
 });

@@ -34,8 +34,8 @@ function copyTree() {
  */
 function runTests(copy, files, named) {
   const args = ['--experimental-vm-modules', '--no-warnings', 'node_modules/jest/bin/jest.js', '--ci', '--silent', '--maxWorkers=2'];
-  // What a broken program holds on to, such as a connection that it does not close, must not keep the run from its end.
-  args.push('--forceExit');
+  // What a broken program holds on to, such as a connection that it does not close, or waits for in vain, must not keep the run from its end.
+  args.push('--forceExit', '--testTimeout=60000');
   if (named !== undefined) args.push('--testNamePattern', named);
   const report = join(copy, 'outcome.json');
   rmSync(report, { force: true });

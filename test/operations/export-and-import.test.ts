@@ -186,7 +186,7 @@ describe('a whole export', () => {
       }),
       { numRuns: runsOf(25) },
     );
-  }, 120_000);
+  });
 
   test('is refused by a store that is in use, by one that was cut short, and by one whose lines do not fit', async () => {
     const { store, clock } = await World.begin();

@@ -6,7 +6,7 @@ let servers: ReplicatedPostgres;
 
 beforeEach(async () => {
   servers = await ReplicatedPostgres.start();
-}, 60_000);
+});
 
 afterEach(() => servers.stop());
 
@@ -20,4 +20,4 @@ test('what a primary has committed is on the standby that takes its place, again
     expect(await runSql(servers.primaryUrl, 'SELECT count(*)::integer AS found FROM things')).toEqual([{ found: round }]);
     await servers.addStandby();
   }
-}, 60_000);
+});

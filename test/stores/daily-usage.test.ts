@@ -113,5 +113,5 @@ describe.each(STORE_KINDS)('the usage of days on $name', (kind) => {
       }),
       { numRuns: kind.runs },
     );
-  }, 90_000);
+  });
 });

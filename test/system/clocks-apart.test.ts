@@ -86,4 +86,4 @@ test('each day is granted once, spent exactly, and its books balance, while rese
   home.env = daysFromNow(4);
   await home.run(['reset']);
   expect((await proveBooks(home.db)).faults).toEqual([]);
-}, 120_000);
+});

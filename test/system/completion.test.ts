@@ -53,7 +53,7 @@ describe.each(SHELLS)('in %s', (shell, options, loading) => {
     screen = terminals.start([programPath(shell), ...options], { columns: 100, env, folder: home.folder });
     for (const line of [...loading, 'echo "it is" loaded']) screen.types(line, 'Enter');
     await screen.shows('it is loaded');
-  }, 60_000);
+  });
 
   let lines = 0;
 

@@ -33,7 +33,7 @@ const MS_PER_HOUR = 3_600_000;
 const AFTER_503_MS = 50;
 const MANY = 1_000_000;
 
-jest.setTimeout(IS_LARGE ? 3_600_000 : 180_000);
+jest.setTimeout(IS_LARGE ? 3_600_000 : 480_000);
 
 let year: { readonly path: string; readonly cleanUp: () => void };
 let secrets: readonly string[];

@@ -91,14 +91,14 @@ test('charge: what it acknowledges is debited, and what is debited it tells, or 
     if (run.code === 0 || charged > 0) expect(charged).toBe(3);
     if (run.code !== 0 && charged > 0) expect(failureIn(run.stderr).error.message).toMatch(/3 requests were charged before|unknown/);
   });
-}, 120_000);
+});
 
 test('create: a key whose secret was shown exists; one that was not acknowledged is there at most where that is unknown', async () => {
   await swept('create', { args: () => ['create', '--account', 'acme', '--name', 'new'] }, async (run) => {
     if (run.code === 0) expect(await keyOf(run.db, apiKeyIn(run.stdout))).toMatchObject({ name: 'new' });
     else if ((await keysOf(run.db)).length > 1) expect(saysUnknown(run)).toBe(true);
   });
-}, 120_000);
+});
 
 test('create --out: the file holds the secret of a key that exists, or there is no file', async () => {
   const args = (own: string) => ['create', '--account', 'acme', '--name', 'new', '--out', join(own, 'secret')];
@@ -126,7 +126,7 @@ test('create --out: the file holds the secret of a key that exists, or there is 
     },
   );
   expect(onFile).toEqual({ 'exit 1': 6 });
-}, 120_000);
+});
 
 test('disable: who was told that the key is disabled may rely on it', async () => {
   await swept('disable', { args: () => ['disable', 'acme/main'] }, async (run) => {
@@ -134,7 +134,7 @@ test('disable: who was told that the key is disabled may rely on it', async () =
     if (run.code === 0) expect(key?.disabledAt).not.toBeNull();
     else if (key?.disabledAt !== null) expect(saysUnknown(run)).toBe(true);
   });
-}, 120_000);
+});
 
 test('rotate: the old key ends with the beginning of the new one, or both stay as they were', async () => {
   await swept('rotate', { args: () => ['rotate', 'acme/main', '--grace', '0'] }, async (run) => {
@@ -145,7 +145,7 @@ test('rotate: the old key ends with the beginning of the new one, or both stay a
     else expect(states).toEqual(['main live']);
     if (run.code !== 0 && keys.length > 1) expect(saysUnknown(run)).toBe(true);
   });
-}, 120_000);
+});
 
 test('refund: once, whole, and once only when it is repeated', async () => {
   await swept('refund', { args: () => ['refund', debit, '--reason', 'a test'] }, async (run) => {
@@ -154,7 +154,7 @@ test('refund: once, whole, and once only when it is repeated', async () => {
     if (run.code !== 0 && refunded.length > 0) expect(saysUnknown(run)).toBe(true);
     expect(run.books.spent).toBe(100 * (debits - refunded.length));
   });
-}, 120_000);
+});
 
 test('reset over several open days: whoever resets next leaves the books of a reset that nothing disturbed', async () => {
   const days = Array.from({ length: OPEN_DAYS }, (_, place) => START + place);
@@ -174,4 +174,4 @@ test('reset over several open days: whoever resets next leaves the books of a re
     expect(await booksAfterReset(run.db)).toEqual(expected);
     expect((await proveBooks(run.db)).faults).toEqual([]);
   });
-}, 240_000);
+});

@@ -30,5 +30,5 @@ test(
     expect(figures.kills).toBe(KILLS);
     expect(figures.acknowledged).toBeGreaterThan(KILLS);
   },
-  KILLS * 15_000,
+  120_000 + KILLS * 30_000,
 );

@@ -1,5 +1,5 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import Database from 'better-sqlite3';
 import { temporaryDatabase } from '../postgres/database.ts';
 import { ask } from './http-client.ts';
@@ -123,8 +123,6 @@ async function everybodyWasAnsweredOnce(
 }
 
 describe.each(KINDS)('over $name', ({ make }) => {
-  jest.setTimeout(120_000);
-
   beforeEach(async () => {
     programPath('nginx');
     ({ installation, holdsNoLock, cleanUp } = await make());

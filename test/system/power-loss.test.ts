@@ -148,4 +148,4 @@ test('whenever the power fails, what was acknowledged is there, and the books ba
   process.stdout.write(`power losses: ${JSON.stringify(figures)}\n`);
   expect([told.debits.size, told.refunds.size]).toEqual([CLIENTS * REQUESTS_EACH, (CLIENTS * REQUESTS_EACH) / REFUND_EVERY]);
   expect(figures.syncs).toBeGreaterThan(CLIENTS);
-}, 120_000);
+});

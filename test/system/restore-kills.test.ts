@@ -59,5 +59,5 @@ test.each(['link', 'rename', 'unlink', 'fsync'])(
     }
     expect(kills).toBeGreaterThan(0);
   },
-  120_000,
+  480_000,
 );

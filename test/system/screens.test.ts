@@ -8,7 +8,7 @@ import { programPath } from './programs.ts';
 
 // The pictures of docs are what the program draws: the script that makes them runs, and makes the very ones that the documents show.
 
-const LONG_MS = 180_000;
+const LONG_MS = 480_000;
 const PICTURES = readdirSync(`${ROOT}docs/screens`).filter((name) => name.endsWith('.svg'));
 
 test(

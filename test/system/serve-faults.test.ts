@@ -175,4 +175,4 @@ test('is 503 or does not start, and nobody is charged twice or for nothing', asy
     '200 for everybody': expect.any(Number),
     'went on with a new connection': expect.any(Number),
   });
-}, 240_000);
+});

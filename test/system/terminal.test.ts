@@ -175,7 +175,7 @@ describe('tables', () => {
         ]);
       }
     }
-  }, 120_000);
+  });
 
   test.each([
     ['account list', /default.*free.*active/],

@@ -11,7 +11,7 @@ import { eventually, freePort } from './running.ts';
 
 // docs/tutorial.md, pasted block by block into one bash, with a real nginx and a real API; only the ports are others.
 
-const LONG_MS = 180_000;
+const LONG_MS = 480_000;
 const TUTORIAL = page('docs/tutorial.md');
 const PORTS = ['8080', '3000', '8000', '9090'];
 

@@ -16,7 +16,7 @@ import { Program, type Server } from './program.ts';
 const ADDS = 'CREATE TABLE to_come (one INTEGER PRIMARY KEY) STRICT;';
 const PAIRS = [...Array.from({ length: SCHEMA_VERSION - 1 }, (_, index) => String(index + 1)), 'present'];
 /** A test starts many processes, on a machine that may be busy. */
-const LONG_MS = 120_000;
+const LONG_MS = 480_000;
 
 let folder: ReturnType<typeof temporaryFolder>;
 const programs = new Map<string, Program>();

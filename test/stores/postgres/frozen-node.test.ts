@@ -29,4 +29,4 @@ test('a node that hangs in the middle of a transaction loses its locks, and the 
   await hanging.close().catch(() => undefined);
   await other.close();
   await cleanUp();
-}, 60_000);
+});

@@ -172,7 +172,7 @@ describe('a server that may forget what it has acknowledged', () => {
       ...{ url: server.url(DATABASE), mode: 'create', clock: () => then.now, randomBytes, busyTimeoutMs: 2_000, env: {} },
     });
     await store.close();
-  }, 60_000);
+  });
 
   afterAll(() => server.stop());
 

@@ -28,7 +28,7 @@ beforeAll(async () => {
   await explaining.connect();
   await explaining.query('SET search_path = keyctl');
   await explaining.query('SET jit = off');
-}, 120_000);
+});
 
 afterAll(async () => {
   await explaining.end();

@@ -30,7 +30,7 @@ beforeAll(async () => {
   server.set('ssl = on');
   await server.run();
   await runSql(server.url('postgres'), `CREATE DATABASE ${DATABASE}`);
-}, 60_000);
+});
 
 afterAll(async () => {
   await server.stop();

@@ -100,4 +100,4 @@ test('kill -9 at any point of a restore leaves the old store or the new one, wit
   expect(found.restored).toBeGreaterThan(0);
   expect(found.killed).toBeGreaterThan(5);
   expect(found.old + found.restored).toBe(CHANGES / 2);
-}, 120_000);
+});
