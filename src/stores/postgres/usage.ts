@@ -10,17 +10,26 @@ import { foldDebits } from './folding.ts';
 import { keyHours } from './key-hours.ts';
 import type { Horizon } from './horizon.ts';
 import type { Sql } from './sql.ts';
+import { UnfoldedUses } from './unfolded-uses.ts';
 
 /** Of so many debits about one row comes: whoever wants to write waits while they are added up, but for no longer than a few batches take. */
 const DEBITS_PER_ROW = 16;
 
+/**
+ * Of so many keys, which only readers ask for at once, everybody's debits are added up and kept; those of fewer are found by their accounts, and
+ * whoever holds the books meanwhile holds them no longer for it.
+ */
+const MANY_KEYS = 100;
+
 export class PostgresUsage implements UsageWrites {
   readonly #sql: Sql;
   readonly #horizon: Horizon;
+  readonly #unfolded: UnfoldedUses;
 
   constructor(sql: Sql, horizon: Horizon) {
     this.#sql = sql;
     this.#horizon = horizon;
+    this.#unfolded = new UnfoldedUses(sql, horizon);
   }
 
   async sums(query: UsageQuery): Promise<readonly UsageSum[]> {
@@ -45,6 +54,7 @@ export class PostgresUsage implements UsageWrites {
 
   async ofKeys(keyRefs: readonly Ref[], day: UtcDay): Promise<ReadonlyMap<Ref, KeyUse>> {
     const ofKey = (alias: string): string => `${alias}.account_ref = w.account_ref AND ${alias}.key_ref = w.ref`;
+    const through = keyRefs.length < MANY_KEYS ? 0 : await this.#unfolded.follow();
     const rows = await this.#sql.all<KeyUse & { ref: Ref }>(
       `WITH wanted AS MATERIALIZED (SELECT ref, account_ref, ?::bigint AS today FROM keys WHERE ref = ANY(?)),
          used AS (
@@ -52,13 +62,13 @@ export class PostgresUsage implements UsageWrites {
            UNION ALL SELECT w.ref, CASE u.day WHEN w.today THEN u.requests END, CASE u.day WHEN w.today THEN u.credits END, u.last_at
              FROM wanted w JOIN ${NOT_ROLLED_UP} u ON ${ofKey('u')}
            UNION ALL SELECT w.ref, CASE d.at / 86400000 WHEN w.today THEN 1 END, CASE d.at / 86400000 WHEN w.today THEN d.cost END, d.at
-             FROM wanted w JOIN ${UNFOLDED} d ON ${ofKey('d')}
+             FROM wanted w JOIN ${UNFOLDED} d ON ${ofKey('d')} AND d.number > ?
            UNION ALL SELECT w.ref, 0, 0, a.last_used_at FROM wanted w JOIN key_activity a ON a.key_ref = w.ref)
        SELECT ref, coalesce(sum(requests), 0) AS requests, coalesce(sum(credits), 0) AS credits, nullif(max(at), 0) AS last_used_at
        FROM wanted LEFT JOIN used USING (ref) GROUP BY ref`,
-      ...[day, keyRefs],
+      ...[day, keyRefs, through],
     );
-    return new Map(rows.map(({ ref, ...usage }) => [ref, usage]));
+    return new Map(rows.map(({ ref, ...used }) => [ref, through === 0 ? used : this.#unfolded.with(ref, used, day)]));
   }
 
   ofKeysByHour(keyRefs: readonly Ref[], from: UtcHour, until: UtcHour): Promise<readonly KeyHour[]> {
