@@ -6,7 +6,7 @@ import { copyFileSync } from 'node:fs';
 import { digestApiKey, maskApiKey, mintApiKey } from './parts/api-key.js';
 import { newId } from './parts/random.js';
 import { openStore } from './parts/open-store.js';
-import { accountWriter, closeDaysBefore, DAILY_CREDITS, archiveBooks, insertDebits } from './rows.js';
+import { accountWriter, closeDaysBefore, DAILY_CREDITS, archiveBooks, insertDebits, insertNearThreshold } from './rows.js';
 
 const MS_PER_DAY = 86_400_000;
 const CHUNK = 50_000;
@@ -147,6 +147,19 @@ export async function withBusyDay({ from, path, accounts, keysEach, day }) {
   const until = day === 'today' ? now : today * MS_PER_DAY;
   await addDay({ path, day: busy, count: accounts, each: 1, first: 0, accounts, keysEach, until, hot: true });
   if (day === 'yesterday') bulk(path, (db) => reopen(db, busy));
+}
+
+/**
+ * Brings every `every`th account of a store of one key each near a share of today's credits, as a debit of a moment ago would have.
+ * @param {{ path: string, accounts: number, every: number, percent: number, farthest: number }} options
+ */
+export async function nearThreshold({ path, accounts, ...near }) {
+  const at = Date.now() - 1_000;
+  bulk(path, (db) => db.transaction(() => insertNearThreshold(db, { at, accounts, ...near }))());
+  const { store } = await openStore({ location: path, mode: 'write', clock: () => at, randomBytes, busyTimeoutMs: 1_000 });
+  await store.write((tx) => tx.usage.fold(accounts + 1));
+  await store.close();
+  bulk(path, () => undefined);
 }
 
 function reopen(db, day) {

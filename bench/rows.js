@@ -42,6 +42,24 @@ export function insertDebits(db, place) {
   ).run(whole);
 }
 
+/**
+ * A debit for every `every`th account, at the instant, that leaves it `percent` of its day away but for at most `farthest` requests, at even
+ * distances.
+ */
+export function insertNearThreshold(db, { at, accounts, every, percent, farthest }) {
+  const limit = (DAILY_CREDITS * percent) / 100;
+  const debit = db.prepare(
+    `INSERT INTO debits (number, at, account_ref, key_ref, service_ref, cost, balance_after, request_id, refunded_at)
+     VALUES (?, ?, ?, ?, 1, ?, ?, NULL, NULL)`,
+  );
+  const count = Math.ceil(accounts / every);
+  for (let place = 0; place < count; place += 1) {
+    const cost = limit - COST * Math.ceil(((place + 1) * farthest) / count);
+    const [index, number] = [place * every, BigInt(at) * 1000n + BigInt(place)];
+    debit.run(number, at, index + 2, index + 1, cost, DAILY_CREDITS - cost);
+  }
+}
+
 /** Puts the books that the program made of a day's debits into the archive, as the next day's debits would. */
 export function archiveBooks(db, day) {
   db.prepare(

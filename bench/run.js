@@ -5,6 +5,7 @@ import { cpus, tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { alerts } from './alerts.js';
 import { hot, spread } from './against-bare.js';
 import { commitMillis } from './commit.js';
 import { growth, largeStore } from './growth.js';
@@ -16,7 +17,7 @@ import { resetBeside } from './reset.js';
 import { startUp } from './start-up.js';
 
 const PAGE = fileURLToPath(new URL('../docs/performance.md', import.meta.url));
-const PARTS = { hot, spread, nodes, growth, reset: resetBeside, peers, 'start-up': startUp };
+const PARTS = { hot, spread, nodes, growth, reset: resetBeside, alerts, peers, 'start-up': startUp };
 const FULL = { accounts: 1_000_000, debits: 10_000_000, middle: 10_000 };
 const QUICK = { accounts: 100_000, debits: 1_000_000, middle: 10_000 };
 

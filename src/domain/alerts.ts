@@ -30,12 +30,18 @@ export interface ReachedBooks {
 
 export interface ReachedQuery {
   readonly refs: RefRange;
-  /** Only these accounts of the range. */
-  readonly among?: readonly Ref[];
+  /** Whether what was debited in the last seconds counts as well; without it a store that keeps that apart need not read it. */
+  readonly exact: boolean;
   readonly days: readonly UtcDay[];
   readonly thresholds: readonly number[];
   /** About how many are found at most. */
   readonly limit: number;
+}
+
+export interface ReachedLatelyQuery extends Pick<ReachedQuery, 'days' | 'thresholds' | 'limit'> {
+  readonly since: Instant;
+  /** How many debits are looked at, the newest first. */
+  readonly most: number;
 }
 
 export type AlertType = 'credits.threshold_reached' | 'key.expires_soon';
@@ -86,6 +92,8 @@ export interface AlertRows {
    * `through` is how far it came: to the end of the range, or where there were enough.
    */
   reached(query: ReachedQuery): Promise<{ readonly found: readonly ReachedBooks[]; readonly through: Ref }>;
+  /** The same of those who were charged from an instant on. It may find a few who have not reached any, and leave out who never spent before. */
+  reachedLately(query: ReachedLatelyQuery): Promise<readonly ReachedBooks[]>;
   /** The highest threshold of the account's day that was told of; 0 for none. */
   told(accountRef: Ref, day: UtcDay): Promise<number>;
   /** Active keys that end after `now` and by `until`, the first to end first, of whose end nobody was told. Those that were rotated have a successor. */

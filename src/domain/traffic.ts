@@ -46,8 +46,6 @@ export interface DebitRows {
    * first. A clock that stepped back may leave a few out.
    */
   pace(since: Instant, most: number, keys: number): Promise<DebitPace>;
-  /** The accounts, each once, that the newest debits from an instant on were charged to; at most `most` debits are looked at. */
-  chargedSince(since: Instant, most: number): Promise<readonly Ref[]>;
 }
 
 /** What was admitted in the last moments. */

@@ -1,4 +1,5 @@
 import { KeyctlError } from '../domain/error.ts';
+import type { Instant } from '../domain/utc-day.ts';
 import { answerInWords, isDelivered, type PostWebhook } from '../domain/webhook-post.ts';
 import type { AlertActs } from '../operations/alert-acts.ts';
 import { deliverAlerts, type Attempt } from '../operations/deliver-alerts.ts';
@@ -29,6 +30,7 @@ export class Alerting {
   #round: Promise<void> = Promise.resolve();
   #delivering: Promise<void> | null = null;
   #after = 0;
+  #since: Instant | null = null;
   #rounds = 0;
   #moreExpiries = true;
 
@@ -61,9 +63,10 @@ export class Alerting {
   async #work(): Promise<void> {
     try {
       const expiries = this.#moreExpiries || this.#rounds % ROUNDS_PER_EXPIRY_LOOK === 0;
-      const { on, after, moreExpiries } = await this.#deps.acts.noticeAlerts({ after: this.#after, expiries });
+      const { on, after, at, moreExpiries } = await this.#deps.acts.noticeAlerts({ after: this.#after, since: this.#since, expiries });
       this.#rounds += 1;
       this.#after = after;
+      this.#since = at;
       this.#moreExpiries = moreExpiries;
       if (on) this.#delivering ??= this.#deliver();
       this.#noticing.works();

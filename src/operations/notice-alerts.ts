@@ -1,4 +1,4 @@
-import { thresholdReached, type ReachedBooks, type ReachedQuery, type Webhook } from '../domain/alerts.ts';
+import { thresholdReached, type ReachedBooks, type Webhook } from '../domain/alerts.ts';
 import { expiryMessage, thresholdMessage } from '../domain/alert-messages.ts';
 import type { Balance } from '../domain/credits.ts';
 import type { Key, Ref } from '../domain/entities.ts';
@@ -8,8 +8,10 @@ import { dayOf, type Instant } from '../domain/utc-day.ts';
 
 /** How many accounts one look goes through: some milliseconds of reading. */
 const ACCOUNTS_PER_LOOK = 10_000;
-/** Longer than between two looks, and than a debit of another node may take to be seen. */
+/** How far the first look goes back. */
 const LATELY_MS = 5_000;
+/** What was debited before the last look may not have been seen by it, while another node was committing it. */
+const OVERLAP_MS = 1_000;
 /** Beyond 10,000 debits a second the newest are looked at, and the others when it is their turn. */
 const MOST_DEBITS = 50_000;
 /** How much one look finds at most; more is found by the next one. */
@@ -20,6 +22,8 @@ const MESSAGES_PER_WRITE = 50;
 export interface NoticeOrder {
   /** Accounts after this one are looked at, 10,000 of them; 0 for the first. */
   readonly after: Ref;
+  /** When the last look was, so that this one sees who was charged since; null for none, and for one that is to miss nothing. */
+  readonly since: Instant | null;
   /** Whether keys that end soon are looked for as well. */
   readonly expiries: boolean;
 }
@@ -31,6 +35,8 @@ export interface Noticed {
   readonly after: Ref;
   /** More keys that end soon may be there. */
   readonly moreExpiries: boolean;
+  /** When it looked. */
+  readonly at: Instant;
   /** Messages put into the outbox. */
   readonly messages: number;
 }
@@ -40,8 +46,6 @@ interface Look extends Omit<Noticed, 'messages'> {
   readonly expiring: readonly Key[];
 }
 
-const NOTHING: Look = { on: false, after: 0, moreExpiries: false, reached: [], expiring: [] };
-
 /**
  * Looks at the books of those who spent in the last seconds, of some more accounts in turn, and, where it is said, at the keys, and puts a message into the outbox for each threshold that was
  * reached and each key that ends soon, of which there was none: that is noted in the same transaction, so that any number of
@@ -49,7 +53,7 @@ const NOTHING: Look = { on: false, after: 0, moreExpiries: false, reached: [], e
  * as well, for what was spent just before midnight.
  */
 export async function noticeAlerts(store: Store, order: NoticeOrder, randomBytes: RandomBytes): Promise<Noticed> {
-  const { reached, expiring, on, after, moreExpiries } = await store.read((tx, now) => look(tx, now, order));
+  const { reached, expiring, on, after, at, moreExpiries } = await store.read((tx, now) => look(tx, now, order));
   let messages = 0;
   for (let from = 0; from < reached.length; from += MESSAGES_PER_WRITE) {
     const some = reached.slice(from, from + MESSAGES_PER_WRITE);
@@ -59,7 +63,7 @@ export async function noticeAlerts(store: Store, order: NoticeOrder, randomBytes
     const some = expiring.slice(from, from + MESSAGES_PER_WRITE);
     messages += await store.writeBeside((tx, now) => tellOfExpiries(tx, now, some, randomBytes));
   }
-  return { on, after, moreExpiries, messages };
+  return { on, after, at, moreExpiries, messages };
 }
 
 /** Looks at all accounts and keys, once. Returns how many messages there are to be sent of it. */
@@ -67,37 +71,27 @@ export async function noticeAll(store: Store, randomBytes: RandomBytes): Promise
   let messages = 0;
   let noticed: Noticed | null = null;
   do {
-    noticed = await noticeAlerts(store, { after: noticed?.after ?? 0, expiries: noticed?.moreExpiries ?? true }, randomBytes);
+    noticed = await noticeAlerts(store, { after: noticed?.after ?? 0, since: null, expiries: noticed?.moreExpiries ?? true }, randomBytes);
     messages += noticed.messages;
   } while (noticed.after !== 0 || noticed.moreExpiries);
   return messages;
 }
 
-async function look(tx: ReadTransaction, now: Instant, { after, expiries }: NoticeOrder): Promise<Look> {
+async function look(tx: ReadTransaction, now: Instant, { after, since: last, expiries }: NoticeOrder): Promise<Look> {
   const webhook = await tx.alerts.webhook();
-  if (webhook === null || webhook.since === null) return NOTHING;
+  if (webhook === null || webhook.since === null) return { on: false, after: 0, at: now, moreExpiries: false, reached: [], expiring: [] };
   const { since, thresholds, expiryMs } = webhook;
   const expiring = expiries && expiryMs !== null ? await tx.alerts.expiring(now, now + expiryMs, MOST_FOUND) : [];
-  const found = { on: true, expiring, moreExpiries: expiring.length === MOST_FOUND };
+  const found = { on: true, at: now, expiring, moreExpiries: expiring.length === MOST_FOUND };
   const days = [dayOf(now) - 1, dayOf(now)].filter((day) => day >= since);
   if (days.length === 0 || thresholds.length === 0) return { ...found, after: 0, reached: [] };
   const refs = { after, through: after + ACCOUNTS_PER_LOOK };
-  const reached = await tx.alerts.reached({ refs, days, thresholds, limit: MOST_FOUND });
+  const reached = await tx.alerts.reached({ refs, days, thresholds, exact: last === null, limit: MOST_FOUND });
   const isOver = reached.through >= (await tx.accounts.lastRef());
-  const lately = await reachedLately(tx, now, { days, thresholds });
+  // What was spent in the last seconds is looked at whoever's turn it is: most thresholds are reached by a request.
+  const from = Math.min(last ?? now - LATELY_MS, now) - OVERLAP_MS;
+  const lately = await tx.alerts.reachedLately({ since: from, most: MOST_DEBITS, days, thresholds, limit: MOST_FOUND });
   return { ...found, after: isOver ? 0 : reached.through, reached: [...lately, ...reached.found] };
-}
-
-/** What was spent in the last seconds is looked at whoever's turn it is: most thresholds are reached by a request. */
-async function reachedLately(
-  tx: ReadTransaction,
-  now: Instant,
-  { days, thresholds }: Pick<ReachedQuery, 'days' | 'thresholds'>,
-): Promise<readonly ReachedBooks[]> {
-  const among = await tx.debits.chargedSince(now - LATELY_MS, MOST_DEBITS);
-  if (among.length === 0) return [];
-  const refs = { after: 0, through: Number.MAX_SAFE_INTEGER };
-  return (await tx.alerts.reached({ refs, among, days, thresholds, limit: MOST_FOUND })).found;
 }
 
 /** Somebody else may have told of it since it was found, or the balance have changed. */

@@ -85,16 +85,22 @@ describe.each(STORE_KINDS)('alerts on $name', (kind) => {
   test('any number of processes may look: one message', async () => {
     const acme = await customer('acme');
     await acme.spend(800);
-    await Promise.all([1, 2, 3].map(() => noticeAlerts(opened.store, { after: 0, expiries: true }, randomBytes)));
+    await Promise.all([1, 2, 3].map(() => noticeAlerts(opened.store, { after: 0, since: null, expiries: true }, randomBytes)));
     expect(await told()).toEqual(['acme 75 2026-11-22']);
   });
 
   test('who spends is noticed at once, whoever’s turn it is', async () => {
     const acme = await customer('acme');
-    const look = () => noticeAlerts(opened.store, { after: 1_000_000, expiries: false }, randomBytes);
+    let since = opened.clock.now;
+    const look = async () => {
+      const noticed = await noticeAlerts(opened.store, { after: 1_000_000, since, expiries: false }, randomBytes);
+      since = noticed.at;
+      return noticed;
+    };
     await acme.spend(800);
     opened.clock.now += 1_000;
     expect(await look()).toMatchObject({ messages: 1, after: 0 });
+    opened.clock.now += 2_000;
     expect(await look()).toMatchObject({ messages: 0 });
     // What no request led to waits for its turn.
     opened.clock.now += 60_000;

@@ -29,7 +29,14 @@ describe.each(STORE_KINDS)('alerts on $name', (kind) => {
 
   const reached = (changed = {}) =>
     opened.store.read((tx) =>
-      tx.alerts.reached({ refs: { after: 0, through: 1_000 }, days: [TODAY - 1, TODAY], thresholds: THRESHOLDS, limit: 100, ...changed }),
+      tx.alerts.reached({
+        refs: { after: 0, through: 1_000 },
+        days: [TODAY - 1, TODAY],
+        thresholds: THRESHOLDS,
+        exact: true,
+        limit: 100,
+        ...changed,
+      }),
     );
 
   /** An account that spends so many credits of its thousand. */
@@ -115,18 +122,40 @@ describe.each(STORE_KINDS)('alerts on $name', (kind) => {
     );
   });
 
-  test('of some accounts only, and those are who was charged of late', async () => {
+  test('of those who were charged of late, however many others have reached one', async () => {
     const { store, clock } = opened;
+    const lately = (since: number, most = 10) =>
+      store.read((tx) => tx.alerts.reachedLately({ since, most, days: [TODAY - 1, TODAY], thresholds: THRESHOLDS, limit: 100 }));
     const [one, two] = [await spender('one', 600), await spender('two', 600)];
-    expect((await reached({ among: [two, 999] })).found).toEqual([{ accountRef: two, day: TODAY }]);
+    await spender('below', 499);
+    const both = [one, two].map((accountRef) => ({ accountRef, day: TODAY }));
+    expect(await lately(NOW)).toEqual(both);
     await store.write((tx) => tx.usage.fold(100));
-    expect((await reached({ among: [two, 999] })).found).toEqual([{ accountRef: two, day: TODAY }]);
-    expect((await reached({ among: [] })).found).toEqual([]);
+    expect(await lately(NOW)).toEqual(both);
     clock.now += 1_000;
-    const three = await spender('three', 100);
-    const charged = (since: number, most = 10) => store.read(async (tx) => [...(await tx.debits.chargedSince(since, most))].sort());
-    expect([await charged(NOW), await charged(NOW + 1_000), await charged(NOW + 1_001)]).toEqual([[one, two, three].sort(), [three], []]);
-    expect(await charged(NOW, 1)).toEqual([three]);
+    const account = await store.read(async (tx) => must(await tx.accounts.byRef(two)));
+    const key = await addKey(store, account, { name: 'other' });
+    await settleOne(store, requestBy(key, { cost: 10 }));
+    const three = await spender('three', 900);
+    expect(await lately(NOW + 1_000)).toEqual([two, three].map((accountRef) => ({ accountRef, day: TODAY })));
+    expect(await lately(NOW + 1_001)).toEqual([]);
+    expect(await lately(NOW, 1)).toEqual([{ accountRef: three, day: TODAY }]);
+    await store.write((tx) => tx.alerts.setTold(two, TODAY, 50));
+    expect(await lately(NOW + 1_000)).toEqual([{ accountRef: three, day: TODAY }]);
+    await settleOne(store, requestBy(key, { cost: 290 }));
+    expect((await lately(NOW + 1_000)).map(({ accountRef }) => accountRef)).toContain(two);
+  });
+
+  test('without what was debited of late nobody is found too early, and all are once it is folded', async () => {
+    const { store } = opened;
+    const ref = await spender('acme', 400);
+    await store.write((tx) => tx.usage.fold(100));
+    const key = await addKey(store, await store.read(async (tx) => must(await tx.accounts.byRef(ref))), { name: 'other' });
+    await settleOne(store, requestBy(key, { cost: 99 }));
+    expect((await reached({ exact: false })).found).toEqual([]);
+    await settleOne(store, requestBy(key, { cost: 1 }));
+    await store.write((tx) => tx.usage.fold(100));
+    expect((await reached({ exact: false })).found).toEqual([{ accountRef: ref, day: TODAY }]);
   });
 
   test('keys that end soon are found, the first to end first, until somebody was told', async () => {

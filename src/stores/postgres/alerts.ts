@@ -6,14 +6,17 @@ import type {
   NewAlert,
   OutboxDepth,
   ReachedBooks,
+  ReachedLatelyQuery,
   ReachedQuery,
   Webhook,
 } from '../../domain/alerts.ts';
+import { firstDebitNumber } from '../../domain/debit.ts';
 import type { Key, Ref } from '../../domain/entities.ts';
 import type { KeyRows } from '../../domain/store.ts';
 import { MS_PER_DAY, type Instant, type UtcDay } from '../../domain/utc-day.ts';
 import { Conditions } from '../clauses.ts';
 import type { Sql } from './sql.ts';
+import type { Value } from './statements.ts';
 
 const ALERT = 'number, id, type, at, body, status, attempts, due_at, last_at, last_result, ended_at';
 /** Nothing waits longer for its next attempt: what is due later was put off by a clock that ran ahead. */
@@ -54,21 +57,39 @@ export class PostgresAlerts implements AlertWrites {
     return { url, allowsHttp, secret, former, thresholds: JSON.parse(thresholds) as number[], expiryMs, since: sinceDay };
   }
 
-  async reached({ refs, among: some, days, thresholds, limit }: ReachedQuery): Promise<{ found: readonly ReachedBooks[]; through: Ref }> {
+  async reached({ refs, ...query }: ReachedQuery): Promise<{ found: readonly ReachedBooks[]; through: Ref }> {
+    const found = await this.#reachedAmong('account_ref > ? AND account_ref <= ?', [refs.after, refs.through], query);
+    // An account is told of as a whole, so that none is cut in two by the limit.
+    const through = found.length < query.limit ? refs.through : (found.at(-1)?.accountRef ?? 0) - 1;
+    return { found: found.filter(({ accountRef }) => accountRef <= through), through };
+  }
+
+  async reachedLately({ since, most, ...query }: ReachedLatelyQuery): Promise<readonly ReachedBooks[]> {
+    const newest = 'SELECT account_ref FROM debits WHERE number >= ? ORDER BY number DESC LIMIT ?';
+    const charged = await this.#sql.all<{ ref: Ref }>(
+      `SELECT DISTINCT account_ref AS ref FROM (${newest}) d`,
+      firstDebitNumber(since),
+      most,
+    );
+    return charged.length === 0 ? [] : this.#reachedAmong('account_ref = ANY(?)', [charged.map(({ ref }) => ref)], query);
+  }
+
+  #reachedAmong(
+    some: string,
+    values: readonly Value[],
+    { days, thresholds, limit }: Pick<ReachedQuery, 'days' | 'thresholds' | 'limit'>,
+  ): Promise<readonly ReachedBooks[]> {
     const percents = thresholds.map(Math.trunc).toReversed();
     const reached = percents.map((percent) => `WHEN spent * 100 >= ${String(percent)} * (granted + adjusted) THEN ${String(percent)}`);
-    const among = `account_ref > ? AND account_ref <= ? AND day = ANY(?)${some === undefined ? '' : ' AND account_ref = ANY(?)'}`;
-    const range = [refs.after, refs.through, days, ...(some === undefined ? [] : [some])];
-    const found = await this.#sql.all<ReachedBooks>(
+    const among = `${some} AND day = ANY(?)`;
+    const range = [...values, days];
+    return this.#sql.all<ReachedBooks>(
       `SELECT account_ref, day FROM (SELECT ${BOOKS} FROM running_days WHERE ${among} UNION ALL SELECT ${BOOKS} FROM past_days WHERE ${among}) b
        WHERE granted + adjusted > 0 AND CASE ${reached.join(' ')} ELSE 0 END
          > coalesce((SELECT threshold FROM told_thresholds t WHERE t.day = b.day AND t.account_ref = b.account_ref), 0)
        ORDER BY account_ref, day LIMIT ?`,
       ...[...range, ...range, limit],
     );
-    // An account is told of as a whole, so that none is cut in two by the limit.
-    const through = found.length < limit ? refs.through : (found.at(-1)?.accountRef ?? 0) - 1;
-    return { found: found.filter(({ accountRef }) => accountRef <= through), through };
   }
 
   async told(accountRef: Ref, day: UtcDay): Promise<number> {

@@ -1,5 +1,4 @@
 import { firstDebitNumber, type DebitNumber } from '../../domain/debit.ts';
-import type { Ref } from '../../domain/entities.ts';
 import type { Debit, DebitFilter, DebitPace, DebitWrites } from '../../domain/store.ts';
 import { dayOf, hourOf, type Instant } from '../../domain/utc-day.ts';
 import type { Conditions } from '../clauses.ts';
@@ -62,12 +61,6 @@ export class PostgresDebits implements DebitWrites {
       ...[firstDebitNumber(since), most, since],
     );
     return paceOf(rows, keys);
-  }
-
-  async chargedSince(since: Instant, most: number): Promise<readonly Ref[]> {
-    const newest = 'SELECT account_ref FROM debits WHERE number >= ? ORDER BY number DESC LIMIT ?';
-    const rows = await this.#sql.all<{ ref: Ref }>(`SELECT DISTINCT account_ref AS ref FROM (${newest}) d`, firstDebitNumber(since), most);
-    return rows.map(({ ref }) => ref);
   }
 
   async refund(debit: Debit, at: Instant): Promise<void> {

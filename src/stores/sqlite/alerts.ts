@@ -8,9 +8,11 @@ import {
   type NewAlert,
   type OutboxDepth,
   type ReachedBooks,
+  type ReachedLatelyQuery,
   type ReachedQuery,
   type Webhook,
 } from '../../domain/alerts.ts';
+import { firstDebitNumber } from '../../domain/debit.ts';
 import type { Key, Ref } from '../../domain/entities.ts';
 import { MS_PER_DAY, type Instant, type UtcDay } from '../../domain/utc-day.ts';
 import { Conditions } from '../clauses.ts';
@@ -30,6 +32,12 @@ type WebhookColumns = [
 ];
 
 const BOOKS = 'account_ref, day, granted, adjusted, spent';
+
+/** SQL for the highest threshold that so much of an allowance has reached, or 0. */
+function highestReached(spent: string, allowance: string, thresholds: readonly number[]): string {
+  const percents = thresholds.map((percent) => String(Math.trunc(percent))).toReversed();
+  return `CASE ${percents.map((percent) => `WHEN ${spent} * 100 >= ${percent} * ${allowance} THEN ${percent}`).join(' ')} ELSE 0 END`;
+}
 
 export class SqliteAlerts implements AlertWrites {
   readonly #sql: Sql;
@@ -51,40 +59,63 @@ export class SqliteAlerts implements AlertWrites {
   }
 
   async reached(query: ReachedQuery): Promise<{ found: readonly ReachedBooks[]; through: Ref }> {
-    this.#folding.follow();
-    const { rows } = this.#folding;
+    const lacking = query.exact ? this.#lackingDebits() : new Set<Ref>();
     const stored = this.#reachedStored(query);
     const last = stored.at(-1)?.accountRef ?? 0;
     // An account is told of as a whole, so that none is cut in two by the limit.
     const through = stored.length < query.limit ? query.refs.through : last - 1;
-    const found = stored.filter(({ accountRef, running }) => accountRef <= through && !(running === 1 && rows.unbooked.has(accountRef)));
-    const unbooked = this.#reachedUnbooked(query, through);
+    const found = stored.filter(({ accountRef, running }) => accountRef <= through && !(running === 1 && lacking.has(accountRef)));
+    const unbooked = this.#reachedUnbooked(query, lacking, through);
     return { found: [...found, ...unbooked].map(({ accountRef, day }) => ({ accountRef, day })), through };
   }
 
+  /**
+   * By what the debits left, beside the stored allowance: all of them need not be read into memory for it, one by one, which took longer than
+   * the rest. Who has no row yet never spent before: nothing is known of an allowance but that it was at least what is seen of it.
+   */
+  async reachedLately({ since, most, days, thresholds, limit }: ReachedLatelyQuery): Promise<readonly ReachedBooks[]> {
+    const [least = 0] = thresholds;
+    return this.#sql.all<ReachedBooks>(
+      `SELECT account_ref AS accountRef, day FROM (
+         SELECT d.account_ref, d.day, ifnull(granted + adjusted, min(balance_after) + sum(cost)) AS allowance, min(balance_after) AS remaining
+         FROM (SELECT account_ref, at / ${String(MS_PER_DAY)} AS day, cost, balance_after FROM debits WHERE number >= ?
+               ORDER BY number DESC LIMIT ?) d
+           LEFT JOIN running_days r ON r.account_ref = d.account_ref AND r.day = d.day
+         WHERE d.day IN (${days.map(() => '?').join(', ')})
+           AND (r.day IS NULL OR (granted + adjusted - balance_after) * 100 >= ${String(Math.trunc(least))} * (granted + adjusted))
+         GROUP BY 1, 2) b
+       WHERE allowance > 0 AND ${highestReached('(allowance - remaining)', 'allowance', thresholds)}
+         > ifnull((SELECT threshold FROM told_thresholds t WHERE t.day = b.day AND t.account_ref = b.account_ref), 0)
+       ORDER BY account_ref LIMIT ?`,
+      ...[firstDebitNumber(since), most, ...days, limit],
+    );
+  }
+
+  /** The accounts whose stored rows lack debits, which are in memory then. */
+  #lackingDebits(): ReadonlySet<Ref> {
+    this.#folding.follow();
+    return this.#folding.rows.unbooked;
+  }
+
   /** What is stored; a running day may lack debits. */
-  #reachedStored({ refs, among: some, days, thresholds, limit }: ReachedQuery): (ReachedBooks & { readonly running: number })[] {
-    const percents = thresholds.map(Math.trunc).toReversed();
-    const reached = percents.map((percent) => `WHEN spent * 100 >= ${String(percent)} * (granted + adjusted) THEN ${String(percent)}`);
-    const only = some === undefined ? '' : ' AND account_ref IN (SELECT value FROM json_each(?))';
-    const among = `day IN (${days.map(() => '?').join(', ')}) AND account_ref > ? AND account_ref <= ?${only}`;
-    const range = [...days, refs.after, refs.through, ...(some === undefined ? [] : [JSON.stringify(some)])];
+  #reachedStored({ refs, days, thresholds, limit }: ReachedQuery): (ReachedBooks & { readonly running: number })[] {
+    const among = `day IN (${days.map(() => '?').join(', ')}) AND account_ref > ? AND account_ref <= ?`;
+    const range = [...days, refs.after, refs.through];
     return this.#sql.all(
       `SELECT account_ref AS accountRef, day, running FROM (SELECT ${BOOKS}, 1 AS running FROM running_days WHERE ${among}
          UNION ALL SELECT ${BOOKS}, 0 FROM past_days WHERE ${among}) b
-       WHERE granted + adjusted > 0 AND CASE ${reached.join(' ')} ELSE 0 END
+       WHERE granted + adjusted > 0 AND ${highestReached('spent', '(granted + adjusted)', thresholds)}
          > ifnull((SELECT threshold FROM told_thresholds t WHERE t.day = b.day AND t.account_ref = b.account_ref), 0)
        ORDER BY account_ref LIMIT ?`,
       ...[...range, ...range, limit],
     );
   }
 
-  #reachedUnbooked({ refs, among, days, thresholds }: ReachedQuery, through: Ref): ReachedBooks[] {
+  #reachedUnbooked({ refs, days, thresholds }: ReachedQuery, lacking: ReadonlySet<Ref>, through: Ref): ReachedBooks[] {
     const { rows } = this.#folding;
-    const some = among === undefined ? null : new Set(among);
     const found: ReachedBooks[] = [];
-    for (const accountRef of rows.unbooked) {
-      if (accountRef <= refs.after || accountRef > through || some?.has(accountRef) === false) continue;
+    for (const accountRef of lacking) {
+      if (accountRef <= refs.after || accountRef > through) continue;
       const balance = rows.get(accountRef)?.balance;
       if (balance === undefined || !days.includes(balance.day)) continue;
       const reached = thresholdReached(balance, thresholds);

@@ -1,5 +1,4 @@
 import { firstDebitNumber, type DebitNumber } from '../../domain/debit.ts';
-import type { Ref } from '../../domain/entities.ts';
 import type { Debit, DebitFilter, DebitPace, DebitWrites } from '../../domain/store.ts';
 import { hourOf, dayOf, type Instant } from '../../domain/utc-day.ts';
 import type { Conditions } from '../clauses.ts';
@@ -52,11 +51,6 @@ export class SqliteDebits implements DebitWrites {
       ...[firstDebitNumber(since), most, since],
     );
     return paceOf(rows, keys);
-  }
-
-  async chargedSince(since: Instant, most: number): Promise<readonly Ref[]> {
-    const newest = 'SELECT account_ref FROM debits WHERE number >= ? ORDER BY number DESC LIMIT ?';
-    return this.#sql.rows<[Ref]>(`SELECT DISTINCT account_ref FROM (${newest})`, firstDebitNumber(since), most).map(([ref]) => ref);
   }
 
   async refund(debit: Debit, at: Instant): Promise<void> {
