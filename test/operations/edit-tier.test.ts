@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import type { Store } from '../../src/domain/store.ts';
-import { dayOf, parseDay } from '../../src/domain/utc-day.ts';
+import { parseDay } from '../../src/domain/utc-day.ts';
 import type { LimitEdit } from '../../src/operations/apply-limits.ts';
 import { editTier, type EditTier } from '../../src/operations/edit-tier.ts';
 import { giveCredit } from '../../src/operations/give-credit.ts';
@@ -9,7 +9,7 @@ import { previewTierEdit } from '../../src/operations/preview-tier-edit.ts';
 import type { Touched } from '../../src/operations/regrant-books.ts';
 import { setTier } from '../../src/operations/set-tier.ts';
 import { ACTOR, type TestClock } from '../harness.ts';
-import { addAccount, charge, failureOf, memoryStore, trail, viewAccount } from './account-fixture.ts';
+import { addAccount, charge, chargeEach, failureOf, memoryStore, trail, viewAccount } from './account-fixture.ts';
 
 const MIDNIGHT = Date.parse('2026-11-23T00:00:00.000Z');
 const TOMORROW = parseDay('2026-11-23') ?? 0;
@@ -72,15 +72,15 @@ describe('daily credits', () => {
 
   test('at once reach more balances than one page holds', async () => {
     const names = Array.from({ length: 603 }, (_, index) => `customer-${String(index)}`);
-    await store.write(async (tx, now) => {
+    const refs = await store.write(async (tx, now) => {
+      const made: number[] = [];
       for (const name of names) {
-        const account = await tx.accounts.insert(
-          { id: `acct_${name}`, name, externalId: null, createdAt: now, suspendedAt: null },
-          'startup',
-        );
-        await tx.credits.write(account.ref, { day: dayOf(now), granted: 1_000_000, adjusted: 0, spent: 700 });
+        const account = { id: `acct_${name}`, name, externalId: null, createdAt: now, suspendedAt: null };
+        made.push((await tx.accounts.insert(account, 'startup')).ref);
       }
+      return made;
     });
+    await chargeEach(store, refs, 7);
     await edit({ name: 'startup', dailyCredits: 2_000_000, now: true });
     expect((await trail(store)).at(-1)).toMatchObject({ after: { booksGranted: 603 } });
     expect(await granted('customer-602')).toBe(2_000_000);

@@ -9,12 +9,23 @@ import { runReset } from './reset-fixture.ts';
 const BEGIN = Date.parse('2026-11-22T12:00:00.000Z');
 const FIRST = dayOf(BEGIN);
 const KEPT_DAYS = 35;
+/** Where it does not matter how long debits and hours are kept, they are kept for little longer than silence is trusted: each day takes a reset. */
+const SHORT_DAYS = 3;
 /** So many days after a debit it is old enough to go, whatever the hour. */
-const GONE_DAYS = KEPT_DAYS + 2;
+const GONE_DAYS = SHORT_DAYS + 2;
 
 async function begin() {
   const opened = await memoryStore(new Date(BEGIN).toISOString());
   await charge(opened.store, 'default', 3);
+  return opened;
+}
+
+/** The same where everything that can be kept for `SHORT_DAYS` is. */
+async function beginShort() {
+  const opened = await begin();
+  for (const name of ['keep-debits', 'keep-hourly-usage']) {
+    await opened.store.write((tx) => tx.config.set(name, `${String(SHORT_DAYS)}d`));
+  }
   return opened;
 }
 
@@ -45,7 +56,7 @@ describe('what reset prunes', () => {
   });
 
   test('the daily usage, the balance and the closed sums of pruned debits stay, for the invoices', async () => {
-    const { store, clock } = await begin();
+    const { store, clock } = await beginShort();
     await pass({ store, clock }, GONE_DAYS);
     await charge(store, 'default', 1);
     await runReset(store);
@@ -69,7 +80,7 @@ describe('what reset prunes', () => {
   });
 
   test('more rows than one step deletes go step by step', async () => {
-    const { store, clock } = await begin();
+    const { store, clock } = await beginShort();
     await charge(store, 'default', 990);
     clock.now = BEGIN + MS_PER_DAY;
     await charge(store, 'default', 1_000);
@@ -111,13 +122,13 @@ describe('what reset prunes', () => {
   });
 
   test('recent denials go with the hours', async () => {
-    const { store, clock } = await begin();
+    const { store, clock } = await beginShort();
     await store.write((tx, now) =>
       tx.usage.addDenials([
         { at: now, keyId: null, account: null, service: null, code: 'invalid_api_key', ip: null, requestId: null, count: 4 },
       ]),
     );
-    await pass({ store, clock }, KEPT_DAYS + 1);
+    await pass({ store, clock }, SHORT_DAYS + 1);
     await charge(store, 'default', 1);
     await runReset(store);
     expect(await store.read((tx) => tx.usage.denials({}, 10))).toEqual([]);
@@ -139,7 +150,7 @@ describe('a clock that is far past the newest debit', () => {
   });
 
   test('48 hours of silence are trusted, a millisecond more is not', async () => {
-    const { store, clock } = await begin();
+    const { store, clock } = await beginShort();
     await pass({ store, clock }, GONE_DAYS);
     await charge(store, 'default', 1);
     const last = clock.now;
@@ -168,9 +179,10 @@ describe('a clock that is far past the newest debit', () => {
 });
 
 describe('a clock that jumped ahead and is worked with', () => {
-  /** Longer than anything is kept. */
-  const DAYS = 800;
-  const YEARS = DAYS * MS_PER_DAY;
+  /** How long days are kept at least; and longer than anything is. */
+  const KEEP_DAYS = `${String(KEPT_DAYS)}d`;
+  const DAYS = 50;
+  const LONG = DAYS * MS_PER_DAY;
   const balanceOf = (store: Store, day: number) =>
     store.read(async (tx) => {
       const { ref } = (await tx.accounts.byName('default')) ?? { ref: 0 };
@@ -179,9 +191,10 @@ describe('a clock that jumped ahead and is worked with', () => {
 
   test('prunes nothing, however often reset runs, so that the day is not granted anew when it comes back', async () => {
     const { store, clock } = await begin();
+    await store.write((tx) => tx.config.set('keep-daily-usage', KEEP_DAYS));
     const books = await balanceOf(store, FIRST);
     expect(books).toMatchObject({ spent: 300 });
-    clock.now = BEGIN + YEARS;
+    clock.now = BEGIN + LONG;
     await charge(store, 'default', 1);
     const nothing = { pruned: { debits: 0, usage: 0, requestIds: 0 }, silentSince: BEGIN };
     expect(await runReset(store)).toMatchObject({ ...nothing, daysClosed: DAYS });
@@ -198,7 +211,8 @@ describe('a clock that jumped ahead and is worked with', () => {
 
   test('is believed after 48 hours, or when somebody says so', async () => {
     const { store, clock } = await begin();
-    clock.now = BEGIN + YEARS;
+    await store.write((tx) => tx.config.set('keep-daily-usage', KEEP_DAYS));
+    clock.now = BEGIN + LONG;
     await charge(store, 'default', 1);
     // As whoever serves does all the while; only what is counted may go.
     await store.write((tx) => tx.usage.fold(1_000));
