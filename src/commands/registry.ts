@@ -85,7 +85,7 @@ export const REGISTRY: readonly Entry[] = [
     summary: 'print a gitleaks rule that finds your keys',
     load: () => import('./config/scanner-rule.ts'),
   },
-  { path: 'schedule', group: 'Operate', summary: 'print a timer for systemd or cron that runs reset', load: () => import('./schedule.ts') },
+  { path: 'schedule', group: 'Operate', summary: 'print what runs reset each day on this host', load: () => import('./schedule.ts') },
   { path: 'init', group: 'Operate', summary: 'make a store, with a first account and key', load: () => import('./init.ts') },
   { path: 'completion', group: 'Operate', summary: 'print the completion script of a shell', load: () => import('./completion.ts') },
   {

@@ -1,7 +1,9 @@
 import { describe, expect, test } from '@jest/globals';
 import { cronSchedule } from '../../src/commands/scheduling/cron.ts';
-import { hasPassword, type Host } from '../../src/commands/scheduling/host.ts';
+import { hasPassword, schedulerOf, type Host } from '../../src/commands/scheduling/host.ts';
+import { launchdSchedule } from '../../src/commands/scheduling/launchd.ts';
 import { systemdSchedule } from '../../src/commands/scheduling/systemd.ts';
+import { taskSchedule } from '../../src/commands/scheduling/task-scheduler.ts';
 import { keyctl, temporaryFolder } from '../harness.ts';
 
 const HOST: Host = {
@@ -11,6 +13,8 @@ const HOST: Host = {
 const ODD: Host = { ...HOST, program: `/srv/my $HOME's "keyctl"/100%/keyctl.js`, store: '/srv/a b/100%.db' };
 
 const systemd = (host: Host): readonly string[] => systemdSchedule(host).files.map(({ text }) => text);
+const launchd = (host: Host): string => launchdSchedule(host).files[0]?.text ?? '';
+const task = (host: Host): string => taskSchedule(host).files[0]?.text ?? '';
 const cronLine = (host: Host): string => cronSchedule(host).files[0]?.text.trimEnd().split('\n').at(-1) ?? '';
 
 describe('for systemd', () => {
@@ -53,6 +57,60 @@ describe('for cron', () => {
   });
 });
 
+describe('for launchd', () => {
+  test('each hour, as it begins in UTC, and at the start of the host, with full paths, the store and its user', () => {
+    const text = launchd({ ...HOST, minute: 30 });
+    expect(text).toContain('<key>StartCalendarInterval</key><dict><key>Minute</key><integer>30</integer></dict>');
+    expect(text).toContain('<key>RunAtLoad</key><true/>');
+    expect(text).toContain('<key>UserName</key><string>keyctl</string>');
+    expect(text).toContain(
+      '<array><string>/usr/bin/node</string><string>/usr/lib/keyctl/bin/keyctl.js</string><string>--db</string>' +
+        '<string>/var/lib/keyctl/keyctl.db</string><string>reset</string></array>',
+    );
+    expect(text).toContain('<key>StandardErrorPath</key><string>/var/lib/keyctl/keyctl-reset.log</string>');
+    expect(text).toMatch(/^<\?xml [^]*launchd runs in the host's time zone[^]*<plist version="1.0">[^]*<\/plist>\n$/);
+  });
+
+  test('what means something in XML is written otherwise, and words stay words without a shell', () => {
+    expect(launchd({ ...ODD, store: '/srv/a & <b>.db' })).toContain('<string>/srv/a &amp; &lt;b&gt;.db</string>');
+    expect(launchd(ODD)).toContain(`<string>/srv/my $HOME's "keyctl"/100%/keyctl.js</string>`);
+  });
+
+  test('for one user it is an agent of that user', () => {
+    const { files, then } = launchdSchedule({ ...HOST, forMachine: false });
+    expect(files[0]).toMatchObject({ path: '~/Library/LaunchAgents/keyctl.reset.plist', text: expect.not.stringContaining('UserName') });
+    expect(then.at(-1)).toBe('launchctl bootstrap gui/$(id -u) ~/Library/LaunchAgents/keyctl.reset.plist');
+    expect(launchdSchedule(HOST).then.at(-1)).toBe('launchctl bootstrap system /Library/LaunchDaemons/keyctl.reset.plist');
+  });
+});
+
+describe('for the Task Scheduler of Windows', () => {
+  const WINDOWS: Host = {
+    ...{ interpreter: String.raw`C:\Program Files\nodejs\node.exe`, program: String.raw`C:\a & b\keyctl.js` },
+    ...{ store: String.raw`C:\ProgramData\keyctl\keyctl.db`, user: 'ada', forMachine: false, minute: 0 },
+  };
+
+  test('daily at 00:00 UTC, whoever is logged on, made up for when it was missed', () => {
+    const text = task(WINDOWS);
+    expect(text).toContain('<StartBoundary>2026-01-01T00:00:00Z</StartBoundary>');
+    expect(text).toContain('<StartWhenAvailable>true</StartWhenAvailable>');
+    expect(text).toContain('<UserId>ada</UserId><LogonType>S4U</LogonType>');
+    expect(text).toContain(String.raw`<Command>C:\Program Files\nodejs\node.exe</Command>`);
+    expect(text).toContain(String.raw`<Arguments>"C:\a &amp; b\keyctl.js" --db "C:\ProgramData\keyctl\keyctl.db" reset</Arguments>`);
+    expect(taskSchedule(WINDOWS).then.at(-1)).toBe('schtasks /Create /TN keyctl-reset /XML keyctl-reset.xml');
+  });
+});
+
+test.each([
+  ['linux', true, 'systemd'],
+  ['linux', false, 'cron'],
+  ['freebsd', false, 'cron'],
+  ['darwin', false, 'launchd'],
+  ['win32', false, 'schtasks'],
+] as const)('on %s (systemd: %j) it is %s', (platform, systemdRuns, scheduler) => {
+  expect(schedulerOf(platform, systemdRuns)).toBe(scheduler);
+});
+
 test('no comment is wider than a terminal of 80 columns', () => {
   const texts = [...systemd(HOST), cronSchedule(HOST).files[0]?.text ?? ''];
   const comments = texts.flatMap((text) => text.split('\n')).filter((line) => line.startsWith('#'));
@@ -68,8 +126,9 @@ describe('a store behind a URL', () => {
     ['/var/lib/a:geheim@b.db', false],
   ])('%s', (store, secret) => {
     expect(hasPassword(store)).toBe(secret);
-    const printed = [...systemd({ ...HOST, store }), cronLine({ ...HOST, store })].join('\n');
+    const printed = [...systemd({ ...HOST, store }), cronLine({ ...HOST, store }), launchd({ ...HOST, store })].join('\n');
     expect(printed.includes('geheim')).toBe(!secret && store.includes('geheim'));
+    expect(task({ ...HOST, store }).includes('geheim')).toBe(!secret && store.includes('geheim'));
     expect(printed.includes('/etc/keyctl/environment')).toBe(secret);
     expect(printed.includes('PrivateNetwork')).toBe(store.startsWith('/'));
   });

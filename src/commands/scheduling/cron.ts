@@ -17,8 +17,12 @@ export function cronSchedule({ interpreter, program, store, user, forMachine, mi
   return { files: [{ path: 'crontab', text: `${WHY}${line}` }], then: ['(crontab -l; keyctl schedule --cron) | crontab -'] };
 }
 
-/** For sh; and to cron a percent sign is the end of the line, unless a backslash stands before it. */
+/** To cron a percent sign is the end of the line, unless a backslash stands before it. */
 function quoted(text: string): string {
-  const safe = /^[\w./:@=+,-]+$/.test(text) ? text : `'${text.replaceAll("'", String.raw`'\''`)}'`;
-  return safe.replaceAll('%', String.raw`\%`);
+  return shellWord(text).replaceAll('%', String.raw`\%`);
+}
+
+/** One word for sh. */
+export function shellWord(text: string): string {
+  return /^[\w./:@=+,-]+$/.test(text) ? text : `'${text.replaceAll("'", String.raw`'\''`)}'`;
 }

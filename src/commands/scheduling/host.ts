@@ -24,6 +24,16 @@ export interface Schedule {
   readonly then: readonly string[];
 }
 
+/** What runs things at their time, each of which has a form of its own. */
+export type Scheduler = 'systemd' | 'cron' | 'launchd' | 'schtasks';
+
+/** What a host has of itself; cron is on the others. `systemdRuns`: it is the init of this host. */
+export function schedulerOf(platform: NodeJS.Platform, systemdRuns: boolean): Scheduler {
+  if (platform === 'darwin') return 'launchd';
+  if (platform === 'win32') return 'schtasks';
+  return systemdRuns ? 'systemd' : 'cron';
+}
+
 /** Where KEYCTL_DB stands when it holds a password, which must not be in a unit or a crontab that everybody may read. */
 export const ENVIRONMENT_FILE = '/etc/keyctl/environment';
 

@@ -10,7 +10,10 @@ const STICKY = 0o1000;
 /** The file, those beside it that begin with its name (its log, backups of upgrades), and their folder. `path` is no link. */
 export function inspectPermissions(path: string, platform: NodeJS.Platform = hostPlatform()): readonly Finding[] {
   // Neither modes nor owners of files are told there.
-  if (platform === 'win32') return [fine('permissions', 'Windows has access lists in place of modes; they are not looked at.')];
+  if (platform === 'win32')
+    return [
+      fine('permissions', `Windows has access lists in place of modes; they are not looked at: icacls "${dirname(path)}" shows them.`),
+    ];
   const found: Finding[] = [];
   const store = statSync(path);
   for (const name of readdirSync(dirname(path)).sort()) {
