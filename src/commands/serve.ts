@@ -1,11 +1,11 @@
 import { setTimeout } from 'node:timers/promises';
-import { setFlagsFromString } from 'node:v8';
 import { KeyctlError } from '../domain/error.ts';
 import { newId } from '../domain/random.ts';
 import type { Logger } from '../http/options.ts';
 import type { Output } from '../terminal/output.ts';
 import { collect, flag, type Call, type CommandModule, type StartedActs } from './call.ts';
 import { makeFirstKey } from './first-key.ts';
+import { keepHeapSmall } from './serve-heap.ts';
 import { notifier } from './serve-notify.ts';
 import { readServeSettings } from './serve-options.ts';
 
@@ -13,11 +13,6 @@ import { readServeSettings } from './serve-options.ts';
 const BUSY_TIMEOUT_MS = 150;
 /** On the loop's own thread nobody waits for a lock: see `quickSettle`. */
 const NEVER_WAITS_MS = 0;
-/**
- * V8 lets a heap of 25 MiB that is in use grow to four times that before it collects; the processor's time for collecting sooner was too
- * little to be seen, and a server that has every account in its caches takes 60 MiB less. V8 asks for it at each collection.
- */
-const HEAP_GROWTH = '--heap-growing-percent=30';
 
 export const command: CommandModule = {
   configure: (cli) =>
@@ -43,7 +38,7 @@ export const command: CommandModule = {
       ),
 
   run: async (call, _, options) => {
-    setFlagsFromString(HEAP_GROWTH);
+    keepHeapSmall();
     const variables = call.context.serviceVariables();
     const settings = readServeSettings(call, options, variables);
     const store = await call.openStore('create', BUSY_TIMEOUT_MS);

@@ -96,7 +96,7 @@ function configure(db: Sqlite, mode: 'read' | 'write'): void {
     db.pragma('synchronous = FULL');
     db.pragma('foreign_keys = ON');
   }
-  db.pragma('cache_size = -8192');
+  db.pragma('cache_size = -4096');
   db.pragma('trusted_schema = OFF');
 }
 
