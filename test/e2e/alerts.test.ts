@@ -186,7 +186,7 @@ describe('alerts, from the debit to the receiver', () => {
     expect(await send(signed(now), `${body} `)).toBe(401);
     expect(await send({ ...signed(now), 'webhook-id': 'alert_2' }, body)).toBe(401);
     expect(await send(signed(now - 301_000), body)).toBe(401);
-    expect(await send(signed(now + 302_000), body)).toBe(401);
+    expect(await send(signed(Date.now() + 360_000), body)).toBe(401);
     expect(await send(signed(now), body)).toBe(204);
     expect(await send(signed(now), body)).toBe(204);
     const told = running.at(-1)?.output().match(/hello/g);
