@@ -12,7 +12,7 @@ export async function insist(server: Server, apiKey: string, retried: () => void
 }
 
 /** So long a client rests after each answer: the processes that start and stop meanwhile are what the test is about. */
-const REST_MS = 5;
+const REST_MS = 20;
 
 /** An account without limits, one whose credits run out, and clients that compare every verdict with what it has to be. */
 export async function load(by: Program, db: string, filled: readonly Filled[]) {
