@@ -34,8 +34,8 @@ export const POSTGRES_MUTATIONS = [
     promise: 5,
     says: 'PostgreSQL: who settles does not hold the lock on the books',
     file: `${STORE}/settle.ts`,
-    find: '`SELECT pg_advisory_xact_lock_shared(${BOOKS_LOCK})`',
-    put: "'SELECT 1'",
+    find: 'pg_advisory_xact_lock_shared(${BOOKS_LOCK}), ${PLANNED_ONCE}`',
+    put: '${PLANNED_ONCE}`',
     red: [outages('gives up because somebody holds the books')],
   },
   {

@@ -15,6 +15,8 @@ import type { Key, Ref } from '../../domain/entities.ts';
 import type { KeyRows } from '../../domain/store.ts';
 import { MS_PER_DAY, type Instant, type UtcDay } from '../../domain/utc-day.ts';
 import { Conditions } from '../clauses.ts';
+import { highestReached } from '../thresholds.ts';
+import { visible } from './hidden.ts';
 import type { Sql } from './sql.ts';
 import type { Value } from './statements.ts';
 
@@ -22,9 +24,6 @@ const ALERT = 'number, id, type, at, body, status, attempts, due_at, last_at, la
 /** Nothing waits longer for its next attempt: what is due later was put off by a clock that ran ahead. */
 const LONGEST_WAIT_MS = MS_PER_DAY;
 const DUE = "status = 'waiting' AND (due_at <= ? OR due_at > ?)";
-/** What an import that is not done has made is hidden. */
-const VISIBLE = `NOT EXISTS (SELECT 1 FROM imports i JOIN imported_keys m ON m.import_ref = i.ref WHERE i.done_at IS NULL AND m.key_ref = k.ref)`;
-
 interface WebhookRow {
   readonly url: string;
   readonly allowsHttp: boolean;
@@ -79,13 +78,11 @@ export class PostgresAlerts implements AlertWrites {
     values: readonly Value[],
     { days, thresholds, limit }: Pick<ReachedQuery, 'days' | 'thresholds' | 'limit'>,
   ): Promise<readonly ReachedBooks[]> {
-    const percents = thresholds.map(Math.trunc).toReversed();
-    const reached = percents.map((percent) => `WHEN spent * 100 >= ${String(percent)} * (granted + adjusted) THEN ${String(percent)}`);
     const among = `${some} AND day = ANY(?)`;
     const range = [...values, days];
     return this.#sql.all<ReachedBooks>(
       `SELECT account_ref, day FROM (SELECT ${BOOKS} FROM running_days WHERE ${among} UNION ALL SELECT ${BOOKS} FROM past_days WHERE ${among}) b
-       WHERE granted + adjusted > 0 AND CASE ${reached.join(' ')} ELSE 0 END
+       WHERE granted + adjusted > 0 AND ${highestReached('spent', '(granted + adjusted)', thresholds)}
          > coalesce((SELECT threshold FROM told_thresholds t WHERE t.day = b.day AND t.account_ref = b.account_ref), 0)
        ORDER BY account_ref, day LIMIT ?`,
       ...[...range, ...range, limit],
@@ -98,7 +95,7 @@ export class PostgresAlerts implements AlertWrites {
 
   async expiring(now: Instant, until: Instant, limit: number): Promise<readonly Key[]> {
     const rows = await this.#sql.all<{ ref: Ref }>(
-      `SELECT ref FROM keys k WHERE ${VISIBLE} AND expires_at > ? AND expires_at <= ?
+      `SELECT ref FROM keys k WHERE ${visible('keys', 'k.ref')} AND expires_at > ? AND expires_at <= ?
          AND deleted_at IS NULL AND disabled_at IS NULL AND rotated_to IS NULL
          AND NOT EXISTS (SELECT 1 FROM told_expiries t WHERE t.key_ref = k.ref AND t.expires_at = k.expires_at)
        ORDER BY expires_at, ref LIMIT ?`,

@@ -2,27 +2,16 @@ import { firstDebitNumber, type DebitNumber } from '../../domain/debit.ts';
 import type { Ref } from '../../domain/entities.ts';
 import type { Page, RefRange } from '../../domain/page.ts';
 import type { CapSpending, DayFacts, DebitSum, DebitSums, ProofRows, RequestIdPlace, StrayRequestId, Used } from '../../domain/proof.ts';
-import type { CreditRows, UsedBooks } from '../../domain/store.ts';
+import type { CreditRows } from '../../domain/store.ts';
 import { HOURS_PER_DAY, startOfDay, type UtcDay } from '../../domain/utc-day.ts';
+import { daysIn, debitSums, factsOf, mark, ownersOf, type SummedDebits } from '../proof-facts.ts';
 import { TIER_ON_DAY } from './accounts.ts';
 import { UNFOLDED } from './daily-usage.ts';
 import type { Sql } from './sql.ts';
 
-/** The days of a table that has an index by them, each found by itself. */
-function daysIn(table: string, column: string, perDay: number): string {
-  const next = `SELECT min(${column}) FROM ${table} WHERE ${column} >= (found.day + 1) * ${String(perDay)}`;
-  return `WITH RECURSIVE found (day) AS (SELECT min(${column}) / ${String(perDay)} FROM ${table}
-    UNION ALL SELECT (${next}) / ${String(perDay)} FROM found WHERE found.day IS NOT NULL) SELECT day FROM found WHERE day IS NOT NULL`;
-}
-
 const DAYS = `SELECT day FROM (${daysIn('past_days', 'day', 1)}) p UNION SELECT day FROM (${daysIn('usage_hours', 'hour', HOURS_PER_DAY)}) h
   UNION SELECT day FROM (${daysIn('cap_spending', 'day', 1)}) c UNION SELECT DISTINCT day FROM running_days WHERE day IS NOT NULL
   UNION SELECT DISTINCT at / 86400000 FROM ${UNFOLDED} d ORDER BY 1`;
-
-/** A number that hour, key (0 for none) and service make: below 2^20, so that sums of billions of them are exact. */
-function mark(hour: string, key: string, service: string): string {
-  return `((${hour}) * 7919 + (${key}) * 104729 + (${service}) * 15485863) % 1048573`;
-}
 
 const DEBIT_MARK = mark('at / 3600000', 'coalesce(key_ref, 0)', 'service_ref');
 
@@ -38,21 +27,12 @@ const SUMS = `WITH summed AS MATERIALIZED (
       WHERE c.account_ref = k.account_ref AND c.cap_group = k.cap_group AND c.day = ?) THEN k.cap_group END AS cap_group
   FROM summed s LEFT JOIN keys k ON k.ref = s.key_ref ORDER BY s.account_ref`;
 
-interface SumRow extends Omit<DebitSum, 'ref'> {
-  readonly accountRef: Ref;
-  readonly behind: number;
-  readonly isStranger: boolean;
-  readonly capGroup: Ref | null;
-}
-
 const CAPPED = 'EXISTS (SELECT 1 FROM keys k WHERE k.cap_group = c.cap_group AND k.daily_cap IS NOT NULL AND k.deleted_at IS NULL)';
 
 const AT_ODDS = `d.number IS NULL OR d.key_ref IS DISTINCT FROM r.key_ref OR d.service_ref <> r.service_ref
   OR d.cost <> r.cost OR d.request_id IS DISTINCT FROM r.request_id OR (d.refunded_at IS NOT NULL) <> r.refunded`;
 
 type UsedRow = Used & { readonly accountRef: Ref };
-
-const NOTHING_USED: Used = { requests: 0, mark: 0, credits: 0 };
 
 export class PostgresProof implements ProofRows {
   readonly #sql: Sql;
@@ -73,25 +53,10 @@ export class PostgresProof implements ProofRows {
       this.#hoursIn(day, refs),
       this.#unfoldedIn(day, refs),
     ]);
-    const owners = [...new Set([...books.map(({ accountRef }) => accountRef), ...hours.keys(), ...unfolded.keys()])];
-    owners.sort((one, other) => one - other);
+    const stored = { books, hours, unfolded };
+    const owners = ownersOf(stored);
     const [accounts, adjustments] = await Promise.all([this.#accounts(day, owners), this.#adjustments(day, owners)]);
-    const stored = groupedByAccount(books);
-    return owners.map((accountRef) => {
-      const own = stored.get(accountRef) ?? [];
-      const folded = hours.get(accountRef) ?? NOTHING_USED;
-      const waiting = unfolded.get(accountRef) ?? NOTHING_USED;
-      const { adjusted, taken } = adjustments.get(accountRef) ?? { adjusted: 0, taken: 0 };
-      return {
-        ...{ accountRef, account: accounts.get(accountRef) ?? null, books: own.map(({ balance }) => balance), adjusted, taken },
-        usedByDay: own[0] === undefined ? null : own[0].used + waiting.credits,
-        usedByHour: {
-          requests: folded.requests + waiting.requests,
-          mark: folded.mark + waiting.mark,
-          credits: folded.credits + waiting.credits,
-        },
-      };
-    });
+    return factsOf(owners, stored, { accounts, adjustments });
   }
 
   async #hoursIn(day: UtcDay, { after, through }: RefRange): Promise<ReadonlyMap<Ref, Used>> {
@@ -144,18 +109,8 @@ export class PostgresProof implements ProofRows {
       this.#sql.number('SELECT max(number) FROM debits WHERE number > ? AND number < ?', first - 1, end),
     ]);
     const through = full > 0 ? full : Math.max(from, newest);
-    const rows = through === from ? [] : await this.#sql.all<SumRow>(SUMS, from, through, startOfDay(day), startOfDay(day + 1), day);
-    let [debits, strangers, behindMicros] = [0, 0, 0];
-    for (const row of rows) {
-      debits += row.debits;
-      strangers += row.isStranger ? row.debits : 0;
-      behindMicros = Math.max(behindMicros, row.behind);
-    }
-    return {
-      ...{ through, done: through >= newest, debits, strangers, behindMicros },
-      accounts: summed(rows, ({ accountRef }) => accountRef),
-      caps: summed(rows, ({ capGroup }) => capGroup),
-    };
+    const rows = through === from ? [] : await this.#sql.all<SummedDebits>(SUMS, from, through, startOfDay(day), startOfDay(day + 1), day);
+    return { through, done: through >= newest, ...debitSums(rows) };
   }
 
   /** Before and behind all debits of a day: a clock that stepped back leaves numbers ahead of their time, by no more than the store has noted. */
@@ -211,32 +166,4 @@ export class PostgresProof implements ProofRows {
 
 function usedBy(rows: readonly UsedRow[]): Map<Ref, Used> {
   return new Map(rows.map(({ accountRef, ...used }) => [accountRef, used]));
-}
-
-function groupedByAccount(rows: readonly UsedBooks[]): Map<Ref, UsedBooks[]> {
-  const groups = new Map<Ref, UsedBooks[]>();
-  for (const row of rows) {
-    const group = groups.get(row.accountRef);
-    if (group === undefined) groups.set(row.accountRef, [row]);
-    else group.push(row);
-  }
-  return groups;
-}
-
-function summed(rows: readonly SumRow[], refOf: (row: SumRow) => Ref | null): DebitSum[] {
-  const sums = new Map<Ref, { -readonly [Name in keyof DebitSum]: DebitSum[Name] }>();
-  for (const row of rows) {
-    const ref = refOf(row);
-    if (ref === null) continue;
-    const { debits, mark, cost, refunded } = row;
-    const sum = sums.get(ref);
-    if (sum === undefined) sums.set(ref, { ref, debits, mark, cost, refunded });
-    else {
-      sum.debits += debits;
-      sum.mark += mark;
-      sum.cost += cost;
-      sum.refunded += refunded;
-    }
-  }
-  return [...sums.values()];
 }

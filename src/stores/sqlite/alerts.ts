@@ -16,6 +16,7 @@ import { firstDebitNumber } from '../../domain/debit.ts';
 import type { Key, Ref } from '../../domain/entities.ts';
 import { MS_PER_DAY, type Instant, type UtcDay } from '../../domain/utc-day.ts';
 import { Conditions } from '../clauses.ts';
+import { highestReached } from '../thresholds.ts';
 import type { Folding } from './folding.ts';
 import { VISIBLE_KEYS } from './hidden.ts';
 import { keyByRef } from './keys.ts';
@@ -32,12 +33,6 @@ type WebhookColumns = [
 ];
 
 const BOOKS = 'account_ref, day, granted, adjusted, spent';
-
-/** SQL for the highest threshold that so much of an allowance has reached, or 0. */
-function highestReached(spent: string, allowance: string, thresholds: readonly number[]): string {
-  const percents = thresholds.map((percent) => String(Math.trunc(percent))).toReversed();
-  return `CASE ${percents.map((percent) => `WHEN ${spent} * 100 >= ${percent} * ${allowance} THEN ${percent}`).join(' ')} ELSE 0 END`;
-}
 
 export class SqliteAlerts implements AlertWrites {
   readonly #sql: Sql;

@@ -3,26 +3,15 @@ import type { Ref } from '../../domain/entities.ts';
 import type { Page, RefRange } from '../../domain/page.ts';
 import type { CapSpending, DayFacts, DebitSum, DebitSums, ProofRows, RequestIdPlace, StrayRequestId, Used } from '../../domain/proof.ts';
 import { HOURS_PER_DAY, startOfDay, type UtcDay } from '../../domain/utc-day.ts';
+import { daysIn, debitSums, factsOf, mark, ownersOf, type SummedDebits } from '../proof-facts.ts';
 import { TIER_ON_DAY } from './accounts.ts';
 import type { SqliteCredits } from './credits.ts';
 import type { Sql } from './sql.ts';
 import { UNFOLDED } from './uses.ts';
 
-/** The days of a table that lies in their order, each found by itself. */
-function daysIn(table: string, column: string, perDay: number): string {
-  const next = `SELECT min(${column}) AS n FROM ${table} WHERE ${column} >= (found.day + 1) * ${String(perDay)}`;
-  return `WITH RECURSIVE found (day) AS (SELECT min(${column}) / ${String(perDay)} FROM ${table}
-    UNION ALL SELECT (${next}) / ${String(perDay)} FROM found WHERE found.day IS NOT NULL) SELECT day FROM found WHERE day IS NOT NULL`;
-}
-
 const DAYS = `SELECT * FROM (${daysIn('past_days', 'day', 1)}) UNION SELECT * FROM (${daysIn('usage_hours', 'hour', HOURS_PER_DAY)})
   UNION SELECT * FROM (${daysIn('cap_spending', 'day', 1)}) UNION SELECT DISTINCT day FROM running_days
   UNION SELECT DISTINCT at / 86400000 FROM debits WHERE number > (SELECT folded_through FROM state) ORDER BY 1`;
-
-/** A number that hour, key (0 for none) and service make: below 2^20, so that sums of billions of them are exact. */
-function mark(hour: string, key: string, service: string): string {
-  return `((${hour}) * 7919 + (${key}) * 104729 + (${service}) * 15485863) % 1048573`;
-}
 
 const DEBIT_MARK = mark('at / 3600000', 'ifnull(key_ref, 0)', 'service_ref');
 
@@ -71,26 +60,10 @@ export class SqliteProof implements ProofRows {
     const books = await this.#credits.booksIn(day, refs);
     const hours = this.#hoursIn(day, refs);
     const unfolded = this.#unfoldedIn(day, refs);
-    const owners = [...new Set([...books.map(({ accountRef }) => accountRef), ...hours.keys(), ...unfolded.keys()])];
-    const list = JSON.stringify(owners.sort((one, other) => one - other));
-    const accounts = this.#accounts(day, list);
-    const adjustments = this.#adjustments(day, list);
-    const stored = groupedByAccount(books);
-    return owners.map((accountRef) => {
-      const own = stored.get(accountRef) ?? [];
-      const folded = hours.get(accountRef) ?? NOTHING_USED;
-      const waiting = unfolded.get(accountRef) ?? NOTHING_USED;
-      const { adjusted, taken } = adjustments.get(accountRef) ?? { adjusted: 0, taken: 0 };
-      return {
-        ...{ accountRef, account: accounts.get(accountRef) ?? null, books: own.map(({ balance }) => balance), adjusted, taken },
-        usedByDay: own[0] === undefined ? null : own[0].used + waiting.credits,
-        usedByHour: {
-          requests: folded.requests + waiting.requests,
-          mark: folded.mark + waiting.mark,
-          credits: folded.credits + waiting.credits,
-        },
-      };
-    });
+    const stored = { books, hours, unfolded };
+    const owners = ownersOf(stored);
+    const list = JSON.stringify(owners);
+    return factsOf(owners, stored, { accounts: this.#accounts(day, list), adjustments: this.#adjustments(day, list) });
   }
 
   /** Hour by hour, as the rows lie. */
@@ -141,17 +114,7 @@ export class SqliteProof implements ProofRows {
     const newest = this.#sql.number('SELECT max(number) AS n FROM debits WHERE number < ?', end);
     const through = full?.[0] ?? Math.max(from, newest);
     const rows = this.#sql.rows<SumColumns>(SUMS, from, through, startOfDay(day), startOfDay(day + 1), day);
-    let [debits, strangers, behindMicros] = [0, 0, 0];
-    for (const [, count, , , , behind, isStranger] of rows) {
-      debits += count;
-      strangers += isStranger === 1 ? count : 0;
-      behindMicros = Math.max(behindMicros, behind);
-    }
-    return {
-      ...{ through, done: through >= newest, debits, strangers, behindMicros },
-      accounts: summed(rows, ([accountRef]) => accountRef),
-      caps: summed(rows, ([, , , , , , , capGroup]) => capGroup),
-    };
+    return { through, done: through >= newest, ...debitSums(rows.map(summedDebits)) };
   }
 
   /** Before and behind all debits of a day: a clock that stepped back leaves numbers ahead of their time, by no more than the store has noted. */
@@ -208,36 +171,10 @@ export class SqliteProof implements ProofRows {
   }
 }
 
-const NOTHING_USED: Used = { requests: 0, mark: 0, credits: 0 };
-
 function usedBy(rows: readonly [Ref, number, number, number][]): Map<Ref, Used> {
   return new Map(rows.map(([ref, requests, mark, credits]) => [ref, { requests, mark, credits }]));
 }
 
-function groupedByAccount<Row extends { readonly accountRef: Ref }>(rows: readonly Row[]): Map<Ref, Row[]> {
-  const groups = new Map<Ref, Row[]>();
-  for (const row of rows) {
-    const group = groups.get(row.accountRef);
-    if (group === undefined) groups.set(row.accountRef, [row]);
-    else group.push(row);
-  }
-  return groups;
-}
-
-function summed(rows: readonly SumColumns[], refOf: (columns: SumColumns) => Ref | null): DebitSum[] {
-  const sums = new Map<Ref, { ref: Ref; debits: number; mark: number; cost: number; refunded: number }>();
-  for (const columns of rows) {
-    const ref = refOf(columns);
-    if (ref === null) continue;
-    const [, debits, mark, cost, refunded] = columns;
-    const sum = sums.get(ref);
-    if (sum === undefined) sums.set(ref, { ref, debits, mark, cost, refunded });
-    else {
-      sum.debits += debits;
-      sum.mark += mark;
-      sum.cost += cost;
-      sum.refunded += refunded;
-    }
-  }
-  return [...sums.values()];
+function summedDebits([accountRef, debits, marked, cost, refunded, behind, isStranger, capGroup]: SumColumns): SummedDebits {
+  return { accountRef, debits, mark: marked, cost, refunded, behind, isStranger: isStranger === 1, capGroup };
 }
