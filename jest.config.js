@@ -9,6 +9,7 @@ export default {
   // Many tests start real processes, so a slow machine gets time: no test waits for it to pass, and only one that hangs ever sees the end of it.
   globalSetup: '<rootDir>/test/postgres/setup.js',
   globalTeardown: '<rootDir>/test/postgres/teardown.js',
+  setupFilesAfterEnv: ['<rootDir>/test/young-day.ts'],
   testTimeout: 240_000,
   // On two cores: most of them wait for other processes, for a disk or for a second to pass.
   maxWorkers: 3,
