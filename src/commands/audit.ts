@@ -89,8 +89,13 @@ function columns(now: Instant): readonly Column<NumberedEntry>[] {
     { header: 'WHO', person: ({ actor }) => actorName(actor), script: ({ actor }) => actorName(actor) },
     { header: 'DID', person: ({ action }) => action, script: ({ action }) => action },
     { header: 'TO', person: ({ targetName }) => targetName, script: ({ targetName }) => targetName },
-    { header: 'ID', person: ({ targetId }) => targetId.slice(0, 13), script: ({ targetId }) => targetId },
-    { header: 'WHAT', person: (entry, _, marks) => shortened(changeText(entry, marks), marks), script: (entry) => changeText(entry) },
+    { header: 'ID', spare: true, person: ({ targetId }) => targetId.slice(0, 13), script: ({ targetId }) => targetId },
+    {
+      header: 'WHAT',
+      least: 32,
+      person: (entry, _, marks) => shortened(changeText(entry, marks), marks),
+      script: (entry) => changeText(entry),
+    },
   ];
 }
 

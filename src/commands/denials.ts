@@ -9,6 +9,8 @@ import { relative, stamp } from '../terminal/style.ts';
 import { option, type CommandModule } from './call.ts';
 import { configureTraffic, showTraffic } from './traffic-options.ts';
 
+/** Whoever looks it up wants the whole of it. */
+const LONGEST_CODE = Math.max(...Object.keys(VERDICT_STATUS).map((code) => code.length));
 const FIELDS = ['at', 'account', 'key', 'keyName', 'service', 'code', 'ip', 'requestId', 'count'] as const;
 
 export const command: CommandModule = {
@@ -40,7 +42,7 @@ function columnsAt(now: number): readonly Column<Denial>[] {
     { header: 'ACCOUNT', person: ({ account }) => account ?? '-', script: ({ account }) => account ?? '' },
     { header: 'KEY', person: ({ keyName }) => keyName ?? '-', script: ({ keyId }) => keyId ?? '' },
     { header: 'SERVICE', spare: true, person: ({ service }) => service ?? '-', script: ({ service }) => service ?? '' },
-    { header: 'CODE', person: ({ code }, paint) => paint.red(code), script: ({ code }) => code },
+    { header: 'CODE', least: LONGEST_CODE, person: ({ code }, paint) => paint.red(code), script: ({ code }) => code },
     { header: 'FROM', person: ({ ip }) => ip ?? '-', script: ({ ip }) => ip ?? '' },
     { header: 'REQUEST ID', spare: true, person: ({ requestId }) => requestId ?? '-', script: ({ requestId }) => requestId ?? '' },
     { header: 'COUNT', align: 'right', person: ({ count }) => grouped(count), script: ({ count }) => String(count) },

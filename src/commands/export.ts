@@ -34,7 +34,11 @@ export const command: CommandModule = {
 
 function describe({ holds, lines, accounts, keys }: ExportReport, file: string): string {
   const what = holds === 'keys' ? 'the keys' : 'the store';
-  return `Exported ${what} to ${file} (mode 0600): ${grouped(keys)} keys, ${grouped(accounts)} accounts, ${grouped(lines)} lines.`;
+  return `Exported ${what} to ${file} (mode 0600): ${counted(keys, 'key')}, ${counted(accounts, 'account')}, ${counted(lines, 'line')}.`;
+}
+
+function counted(count: number, what: string): string {
+  return `${grouped(count)} ${what}${count === 1 ? '' : 's'}`;
 }
 
 const BUFFER = 262_144;

@@ -94,6 +94,8 @@ export interface ColumnWidth {
   readonly mayBeCut: boolean;
   /** Left out before the others. */
   readonly spare?: boolean;
+  /** A text is not cut shorter than this; without it than 16 places. */
+  readonly least?: number | undefined;
 }
 
 /**
@@ -116,10 +118,10 @@ export function fitColumns(columns: readonly ColumnWidth[], places: number): rea
 function cutTexts(columns: readonly ColumnWidth[], places: number): readonly number[] {
   const widths = columns.map(({ width }) => width);
   while (total(widths) > places) {
-    const texts = widths.filter((_, place) => columns[place]?.mayBeCut === true);
-    const widest = Math.max(0, ...texts);
-    if (widest <= LEAST_WIDTH) break;
-    const place = widths.findIndex((width, at) => width === widest && columns[at]?.mayBeCut === true);
+    const mayGiveWay = (width: number, at: number): boolean => columns[at]?.mayBeCut === true && width > (columns[at].least ?? LEAST_WIDTH);
+    const widest = Math.max(0, ...widths.filter(mayGiveWay));
+    if (widest === 0) break;
+    const place = widths.findIndex((width, at) => width === widest && mayGiveWay(width, at));
     widths[place] = widest - 1;
   }
   return widths;

@@ -11,6 +11,8 @@ export interface Column<Row> {
   readonly align?: 'left' | 'right';
   /** The first to go where the terminal is too narrow for all. */
   readonly spare?: true;
+  /** Rather than cut it shorter than so many places, other columns are left out. */
+  readonly least?: number;
   /** Left out of a table in which no row has anything in it. */
   readonly whenFilled?: true;
   /** For a person: short, coloured, times relative. */

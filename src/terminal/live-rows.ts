@@ -38,8 +38,8 @@ export class LiveRows<Row> {
   }
 
   #line(texts: readonly string[], places: number): string {
-    const natural = this.#columns.map(({ align, spare = false }, place) => ({
-      ...{ width: this.#widths[place] ?? 0, mayBeCut: align !== 'right', spare },
+    const natural = this.#columns.map(({ align, spare = false, least }, place) => ({
+      ...{ width: this.#widths[place] ?? 0, mayBeCut: align !== 'right', spare, least },
     }));
     const cells = fitColumns(natural, places).flatMap((width, place) =>
       width === null ? [] : [fitText(texts[place] ?? '', width, this.#marks.cut, this.#columns[place]?.align)],

@@ -118,6 +118,13 @@ describe('columns', () => {
     expect(fitColumns(columns, 33)).toEqual([10, null, 10, null]);
   });
 
+  test('a text that is of no use when cut short stays long, and a spare one goes for it', () => {
+    const columns = [...texts(20), { width: 40, mayBeCut: true, least: 30 }, { width: 15, mayBeCut: true, spare: true }];
+    expect(fitColumns(columns, 66)).toEqual([17, 30, 15]);
+    expect(fitColumns(columns, 60)).toEqual([20, 38, null]);
+    expect(fitColumns(columns, 48)).toEqual([16, 30, null]);
+  });
+
   test('the first one always stays', () => {
     expect(fitColumns(numbers(100, 100), 80)).toEqual([100, null]);
     expect(fitColumns([], 80)).toEqual([]);

@@ -49,7 +49,10 @@ function realPath(path: string): string {
 
 function proveBackup(path: string, store: string, busyTimeoutMs: number): { readonly schema: number } {
   // Not repeated: what is no file may be anything, also somebody's secret.
-  if (!existsSync(path) || !statSync(path).isFile()) throw new KeyctlError('not_found', 'There is no such file to restore.');
+  if (!existsSync(path) || !statSync(path).isFile()) {
+    const hint = 'Name one that keyctl backup, keyctl upgrade or Litestream has made.';
+    throw new KeyctlError('not_found', 'There is no such file to restore.', { hint });
+  }
   // Also under another name, as a restore that was killed may have left one.
   if (identityOf(path) === identityOf(store)) throw usageError('The backup is the store itself.', 'Check --db and KEYCTL_DB.');
   try {
