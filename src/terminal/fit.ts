@@ -94,17 +94,21 @@ export interface ColumnWidth {
   readonly mayBeCut: boolean;
   /** Left out before the others. */
   readonly spare?: boolean;
+  /** Left out after the others: it is there only because something is in it. */
+  readonly whenFilled?: boolean;
   /** A text is not cut shorter than this; without it than 16 places. */
   readonly least?: number | undefined;
 }
 
 /**
  * The widths with which columns fit into so many places; null for a column that is left out. The widest texts are cut first; where that is not
- * enough, spare columns are left out and then the others, the last ones first. The first column always stays.
+ * enough, spare columns are left out, then the others, and then those that are there only when filled, of each kind the last ones first. The
+ * first column always stays.
  */
 export function fitColumns(columns: readonly ColumnWidth[], places: number): readonly (number | null)[] {
-  const order = columns.map((_, place) => place).reverse();
-  const leaving = [...order.filter((place) => columns[place]?.spare === true), ...order.filter((place) => columns[place]?.spare !== true)];
+  const rank = ({ spare, whenFilled }: ColumnWidth): number => (spare === true ? 0 : whenFilled === true ? 2 : 1);
+  const order = columns.map((column, place) => ({ place, rank: rank(column) })).slice(1);
+  const leaving = order.toSorted((one, other) => one.rank - other.rank || other.place - one.place).map(({ place }) => place);
   for (let gone = 0; ; gone += 1) {
     const left = new Set(leaving.slice(0, gone));
     const kept = columns.filter((_, place) => !left.has(place));

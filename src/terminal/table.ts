@@ -5,6 +5,7 @@ export interface TableColumn {
   readonly header: string;
   readonly align?: 'left' | 'right';
   readonly spare?: true;
+  readonly whenFilled?: true;
   readonly least?: number;
 }
 
@@ -49,10 +50,10 @@ export function drawTable<Column extends TableColumn>(
 
 /** Widths with which every row is one line of the terminal. Numbers, which stand to the right, are not cut. */
 function fittingWidths(columns: readonly TableColumn[], rows: readonly (readonly string[])[], places: number): readonly (number | null)[] {
-  const natural = columns.map(({ header, align, spare = false, least }, place) => ({
+  const natural = columns.map(({ header, align, spare = false, whenFilled = false, least }, place) => ({
     width: rows.reduce((width, row) => Math.max(width, widthOf(row[place] ?? '')), widthOf(header)),
     mayBeCut: align !== 'right',
-    ...{ spare, least },
+    ...{ spare, whenFilled, least },
   }));
   return fitColumns(natural, places);
 }

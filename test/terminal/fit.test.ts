@@ -125,6 +125,12 @@ describe('columns', () => {
     expect(fitColumns(columns, 48)).toEqual([16, 30, null]);
   });
 
+  test('one that is there only because it is filled goes after those that always are', () => {
+    const filled = { width: 10, mayBeCut: false, whenFilled: true };
+    expect(fitColumns([...numbers(10, 10, 10), filled], 36)).toEqual([10, 10, null, 10]);
+    expect(fitColumns([...numbers(10, 10, 10), filled], 20)).toEqual([10, null, null, null]);
+  });
+
   test('the first one always stays', () => {
     expect(fitColumns(numbers(100, 100), 80)).toEqual([100, null]);
     expect(fitColumns([], 80)).toEqual([]);
