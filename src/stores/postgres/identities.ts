@@ -1,8 +1,7 @@
 import type { Ref } from '../../domain/entities.ts';
 import { IDENTITY_COLUMNS, IdentityRows, type Identity as Found, type IdentityRow } from '../identity-rows.ts';
-import type { Connection } from './connection.ts';
 import { VISIBLE_KEYS } from './hidden.ts';
-import type { Statement } from './statements.ts';
+import type { Answer, Statement } from './statements.ts';
 
 /** An identity, with what it was looked for by. */
 export interface Identity extends Found {
@@ -17,34 +16,26 @@ const BY_REF = `${SELECT} WHERE keys.ref = ANY($1::bigint[]) ORDER BY keys.ref, 
 
 type Columns = [...IdentityRow, digest: string];
 
-/** Finds keys by the digests of their secrets, or by their refs. */
+/** Asks for keys by the digests of their secrets. */
+export function askByDigests(digests: readonly string[]): Statement {
+  const hex = `{${digests.map((digest) => `"\\\\x${digest}"`).join()}}`;
+  return { text: BY_DIGEST, values: [hex], name: 'keys_by_digest' };
+}
+
+export function askByRefs(refs: readonly Ref[]): Statement {
+  return { text: BY_REF, values: [refs], name: 'keys_by_ref' };
+}
+
+/** Makes identities of what was answered. */
 export class Identities {
-  readonly #connection: Connection;
   readonly #rows = new IdentityRows();
-
-  constructor(connection: Connection) {
-    this.#connection = connection;
-  }
-
-  async byDigests(digests: readonly string[]): Promise<readonly Identity[]> {
-    const hex = `{${digests.map((digest) => `"\\\\x${digest}"`).join()}}`;
-    return this.#grouped((await this.#ask({ text: BY_DIGEST, values: [hex], name: 'keys_by_digest' })) as Columns[]);
-  }
-
-  async byRefs(refs: readonly Ref[]): Promise<readonly Identity[]> {
-    return this.#grouped((await this.#ask({ text: BY_REF, values: [refs], name: 'keys_by_ref' })) as Columns[]);
-  }
-
-  async #ask(statement: Statement): Promise<readonly (readonly unknown[])[]> {
-    const [answer] = await this.#connection.together([statement]);
-    return answer?.rows ?? [];
-  }
 
   forget(): void {
     this.#rows.forget();
   }
 
-  #grouped(rows: readonly Columns[]): readonly Identity[] {
+  in(answer: Answer | undefined): readonly Identity[] {
+    const rows = (answer?.rows ?? []) as readonly Columns[];
     const byKey = new Map<Ref, [Columns, ...Columns[]]>();
     for (const row of rows) {
       const known = byKey.get(row[0]);

@@ -4,12 +4,14 @@ import type { Account, Ref, Service, Tier, VerifiedKey } from '../../domain/enti
 import { settingDuration } from '../../domain/settings.ts';
 import { accountsByRef } from './accounts.ts';
 import { liveServices } from './catalogue.ts';
-import { Identities } from './identities.ts';
+import { askByDigests, askByRefs, Identities } from './identities.ts';
 import type { Sql } from './sql.ts';
 import { tiersByName } from './tiers.ts';
 
 /** How many keys and accounts are remembered; beyond it everything is read again, which is correct and only slower. */
 const MOST_KNOWN = 24_000;
+
+const GENERATION = { text: 'SELECT generation FROM state WHERE one = 1', name: 'generation' };
 
 /** What a batch asks for and is not known. */
 export interface Unknown {
@@ -24,7 +26,7 @@ export interface Unknown {
  */
 export class Known {
   readonly #sql: Sql;
-  readonly #identities: Identities;
+  readonly #identities = new Identities();
   readonly #services = new Map<string, Service>();
   readonly #tiers = new Map<string, Tier>();
   readonly #byDigest = new Map<string, VerifiedKey | null>();
@@ -36,7 +38,6 @@ export class Known {
 
   constructor(sql: Sql) {
     this.#sql = sql;
-    this.#identities = new Identities(sql.connection);
   }
 
   /** Null when everything is known that the batch asks for. */
@@ -58,20 +59,22 @@ export class Known {
   }
 
   /**
-   * Looks up what is unknown; first of all the generation, so that whatever changes meanwhile is newer than that. If it is another than
-   * before, everything is forgotten: what the batch asks for may be unknown again.
+   * Looks up what is unknown, for one way there and back; first of all the generation, so that whatever changes meanwhile is newer than that.
+   * If it is another than before, everything is forgotten: what the batch asks for may be unknown again.
    */
   async learn({ digests, keys, accounts }: Unknown): Promise<void> {
-    const generation = await this.#sql.number('SELECT generation FROM state WHERE one = 1');
+    const asked = [GENERATION, ...(digests.length > 0 ? [askByDigests(digests)] : []), ...(keys.length > 0 ? [askByRefs(keys)] : [])];
+    const [told, ...answers] = await this.#sql.connection.together(asked);
+    const generation = Number(told?.rows[0]?.[0]);
     if (generation !== this.generation || this.#byDigest.size + this.#accounts.size > MOST_KNOWN) await this.#begin(generation);
     if (digests.length > 0) {
-      const found = await this.#identities.byDigests(digests);
       for (const digest of digests) this.#byDigest.set(digest, null);
-      for (const { digest, key, account } of found) this.#add(() => this.#byDigest.set(digest, key), account);
+      for (const { digest, key, account } of this.#identities.in(answers.shift()))
+        this.#add(() => this.#byDigest.set(digest, key), account);
     }
     if (keys.length > 0) {
       for (const ref of keys) this.#byRef.set(ref, null);
-      for (const { key, account } of await this.#identities.byRefs(keys)) this.#add(() => this.#byRef.set(key.ref, key), account);
+      for (const { key, account } of this.#identities.in(answers.shift())) this.#add(() => this.#byRef.set(key.ref, key), account);
     }
     if (accounts.length > 0) for (const account of await accountsByRef(this.#sql, accounts)) this.#accounts.set(account.ref, account);
   }

@@ -1,4 +1,5 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import pg from 'pg';
 import { describeKeys } from '../../../src/operations/describe-keys.ts';
 import { reportUsage } from '../../../src/operations/report-usage.ts';
 import type { TemporaryStore } from '../../harness.ts';
@@ -47,5 +48,26 @@ describe('over PostgreSQL', () => {
     await addBusy(before, before + MORE);
     expect(await rows()).toBe(before + MORE);
     expect(await asked(rows)).toBe(ofFew);
+  });
+
+  test('a batch goes there and back twice, and once more for all of its keys that are not known yet', async () => {
+    const account = await addAccount(opened.store, 'settled');
+    const [known, ...unknown] = [
+      await addKey(opened.store, account, { name: 'known' }),
+      await addKey(opened.store, account, { name: 'new' }),
+      await addKey(opened.store, account, { name: 'newer' }),
+    ];
+    await settleOne(opened.store, requestBy(known));
+    const sent = jest.spyOn(pg.Client.prototype, 'query');
+    try {
+      const batch = unknown.map((key) => requestBy(key));
+      await opened.store.settle(batch);
+      expect(sent).toHaveBeenCalledTimes(3);
+      sent.mockClear();
+      await opened.store.settle(batch);
+      expect(sent).toHaveBeenCalledTimes(2);
+    } finally {
+      sent.mockRestore();
+    }
   });
 });
