@@ -1,4 +1,5 @@
 import { setTimeout } from 'node:timers/promises';
+import { KeyctlError } from '../domain/error.ts';
 import { grouped } from '../domain/grouped.ts';
 import type { Store } from '../domain/store.ts';
 import { exportedScope, IMPORT_FIELDS, type Importer, type ImportReport, type SourceLine } from '../operations/import-file.ts';
@@ -31,7 +32,7 @@ export const command: CommandModule = {
       const lines = readLines(source.bytes);
       // Before a store is made for it: there may be nothing to read.
       const first = await lines.next();
-      const store = await call.openStore(dryRun ? 'read' : 'create');
+      const store = dryRun ? await openToCompare(call) : await call.openStore('create');
       const report = await watching(call, (watch) => {
         const some = told(first.done === true ? [] : first.value, lines, source, watch);
         return importLines(importerOf(call, store, { dryRun, plain: source.plain }, watch), some);
@@ -46,6 +47,17 @@ export const command: CommandModule = {
     }
   },
 };
+
+/** Lines are checked against what there is; who has no store yet is told that the import itself would make one. */
+async function openToCompare(call: Call): Promise<Store> {
+  try {
+    return await call.openStore('read');
+  } catch (error) {
+    if (!(error instanceof KeyctlError) || error.code !== 'store_missing') throw error;
+    const hint = 'Make one with keyctl init, and then compare; without --dry-run the import makes one.';
+    throw new KeyctlError('store_missing', error.message, { hint, cause: error });
+  }
+}
 
 function importerOf(call: Call, store: Store, choice: Importer['choice'], watch: Watch): Importer {
   const { actor, context } = call;

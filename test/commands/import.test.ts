@@ -1,6 +1,6 @@
 import Database from 'better-sqlite3';
 import { randomUUID } from 'node:crypto';
-import { readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { temporaryStore } from '../harness.ts';
@@ -38,6 +38,13 @@ async function contents(): Promise<string> {
   await run(['export', '--out', path]);
   return readFileSync(path, 'utf8');
 }
+
+test('a trial run without a store says that the import makes one, and makes none', async () => {
+  const path = `${opened.path}.none`;
+  const tried = await piped(['import', file(`account,sha256\nacme,${A}\n`), '--dry-run'], { ...opened, path });
+  expect(tried).toMatchObject({ code: 3, stdout: '', stderr: expect.stringContaining('without --dry-run the import makes one') });
+  expect(existsSync(path)).toBe(false);
+});
 
 describe('CSV', () => {
   test.each([

@@ -23,7 +23,7 @@ export const command: CommandModule = {
 const COLUMNS: readonly Column<SettingView>[] = [
   { header: 'SETTING', person: ({ name }) => name, script: ({ name }) => name },
   { header: 'VALUE', person: ({ value }) => value, script: ({ value }) => value },
-  { header: 'DEFAULT', person: (setting) => setting.default, script: (setting) => setting.default },
-  { header: 'FROM', person: ({ source }) => source, script: ({ source }) => source },
-  { header: 'WHAT', person: ({ summary }) => summary, script: ({ summary }) => summary },
+  { header: 'DEFAULT', spare: true, person: (setting) => setting.default, script: (setting) => setting.default },
+  { header: 'FROM', spare: true, person: ({ source }) => source, script: ({ source }) => source },
+  { header: 'WHAT', least: 40, person: ({ summary }) => summary, script: ({ summary }) => summary },
 ];
