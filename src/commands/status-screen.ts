@@ -181,7 +181,7 @@ function isLate({ lastReset, now }: StatusView): boolean {
 function advice(view: StatusView): readonly string[] {
   if (view.keys.active === 0) return ['There is no active key yet: keyctl create --name prod'];
   if (!isLate(view)) return [];
-  return ['Run keyctl reset once a day or more often, from cron or a timer: it closes past days and prunes old debits.'];
+  return ['Run keyctl reset once a day or more often (keyctl schedule prints what does): it closes past days and prunes old debits.'];
 }
 
 /** `17:40`, UTC. */
