@@ -21,7 +21,7 @@ const MANY = 1_000_000;
  * and day granted + adjusted - spent is not below zero, and spent is the sum of the debits less refunds, and of the usage.
  */
 export async function proveBooks(path: string): Promise<ProvedBooks> {
-  const { store } = await openStore({ location: path, mode: 'write', clock: Date.now, randomBytes, busyTimeoutMs: 2_000 });
+  const { store } = await openStore({ location: path, mode: 'write', clock: Date.now, randomBytes, busyTimeoutMs: 10_000 });
   try {
     const books = await store.read(compare);
     return { ...books, faults: [...(isUrl(path) ? [] : integrity(path)), ...books.faults, ...(await diagnosed(path))] };
@@ -33,7 +33,7 @@ export async function proveBooks(path: string): Promise<ProvedBooks> {
 /** What `keyctl doctor` finds wrong with the store: it and the loops here know nothing of each other. */
 async function diagnosed(path: string): Promise<readonly string[]> {
   const [clock, tell] = [Date.now, () => undefined];
-  const inspection = await inspectStore({ location: path, clock, randomBytes, busyTimeoutMs: 2_000, quick: false, tell });
+  const inspection = await inspectStore({ location: path, clock, randomBytes, busyTimeoutMs: 10_000, quick: false, tell });
   try {
     const program = checkProgram(undefined, path);
     const { findings } = await doctor(inspection, { quick: false, program, clock, tell });

@@ -103,7 +103,7 @@ class CrashedStore {
 
   async #prepare(): Promise<void> {
     const { db } = this.#installation;
-    const { store } = await openStore({ location: db, mode: 'create', clock: () => this.#clock.now(), randomBytes, busyTimeoutMs: 5_000 });
+    const { store } = await openStore({ location: db, mode: 'create', clock: () => this.#clock.now(), randomBytes, busyTimeoutMs: 10_000 });
     const customers: Customer[] = [];
     for (const account of ACCOUNTS) customers.push({ account, apiKey: await customer(store, account) });
     this.#customers = customers;

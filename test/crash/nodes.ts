@@ -31,7 +31,7 @@ export class LoadedNodes {
   }
 
   static async start(url: string, count: number): Promise<LoadedNodes> {
-    const { store } = await openStore({ location: url, mode: 'create', clock: Date.now, randomBytes, busyTimeoutMs: 5_000 });
+    const { store } = await openStore({ location: url, mode: 'create', clock: Date.now, randomBytes, busyTimeoutMs: 10_000 });
     const customers: Customer[] = [];
     for (const account of ACCOUNTS) {
       const accountRef = await createAccount(store, account, 1e12);

@@ -113,7 +113,7 @@ test('a reset that all nodes start at once does its work once', async () => {
     mode: 'create',
     clock: () => clock.now,
     randomBytes,
-    busyTimeoutMs: 5_000,
+    busyTimeoutMs: 10_000,
     env: {},
   });
   try {

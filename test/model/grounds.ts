@@ -35,7 +35,7 @@ export interface Ground {
 const SHARED_MEMORY = existsSync('/dev/shm') ? '/dev/shm' : tmpdir();
 
 async function openFile(location: string, mode: Mode | 'create', clock: TestClock): Promise<Store> {
-  return (await openStore({ location, mode, clock: () => clock.now, randomBytes, busyTimeoutMs: 2_000 })).store;
+  return (await openStore({ location, mode, clock: () => clock.now, randomBytes, busyTimeoutMs: 10_000 })).store;
 }
 
 function copyOf(template: string): Place {

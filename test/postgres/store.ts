@@ -14,7 +14,7 @@ export async function openAt(url: string, mode: 'read' | 'write' | 'create', clo
       mode,
       clock: () => clock.now,
       randomBytes,
-      busyTimeoutMs: 2_000,
+      busyTimeoutMs: 10_000,
       env: {},
       staging: async () => temporaryStaging(),
     })

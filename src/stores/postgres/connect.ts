@@ -21,8 +21,8 @@ export interface ConnectOptions {
   readonly lineage?: Lineage;
 }
 
-/** A host that does not answer within this is passed over. */
-const CONNECT_MS = 2_000;
+/** A host that has not answered within this is passed over; whoever waits longer for a lock waits as long for a host. */
+const LEAST_CONNECT_MS = 2_000;
 const KEEPALIVE_MS = 10_000;
 /** Whoever waits this short for a lock has callers who do not wait long for anything. */
 const IMPATIENT_MS = 1_000;
@@ -60,7 +60,7 @@ async function connectTo(host: Host, options: ConnectOptions, unwanted: AbortSig
       password: () => passwordFor(address, host, env) ?? noPassword(),
       ssl: tlsOptions(address),
       application_name: address.applicationName,
-      connectionTimeoutMillis: CONNECT_MS,
+      connectionTimeoutMillis: Math.max(LEAST_CONNECT_MS, busyTimeoutMs),
       keepAlive: true,
       keepAliveInitialDelayMillis: KEEPALIVE_MS,
     } satisfies pg.ClientConfig,
