@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -27,6 +27,20 @@ export function temporaryFolder(inside: string = tmpdir()): { path: string; clea
       rmSync(path, { recursive: true, force: true });
     },
   };
+}
+
+/** What the files in a folder hold, by their names; what is gone before it can be read, as beside a running server, holds nothing. */
+export function contentsOf(folder: string): ReadonlyMap<string, Buffer> {
+  const found = new Map<string, Buffer>();
+  for (const name of readdirSync(folder, { recursive: true, encoding: 'utf8' })) {
+    const path = join(folder, name);
+    try {
+      if (statSync(path).isFile()) found.set(name, readFileSync(path));
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    }
+  }
+  return found;
 }
 
 /** A store of its own for one test, and the clock that it goes by. */

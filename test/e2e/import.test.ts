@@ -1,9 +1,9 @@
 import Database from 'better-sqlite3';
 import { spawn } from 'node:child_process';
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { BINARY, keyctl, type Outcome } from '../harness.ts';
+import { BINARY, contentsOf, keyctl, type Outcome } from '../harness.ts';
 import { page, section } from '../markdown.ts';
 import { sha256 } from '../operations/import-fixture.ts';
 import { Installation } from '../system/installation.ts';
@@ -120,7 +120,7 @@ test(
     );
     expect(told.map(({ code }) => code)).toEqual([0, 0, 0, 4, 3, 0, 0]);
     told.push(await run(['export', '--out', join(home.folder, 'all.jsonl')]));
-    const kept = readdirSync(home.folder).map((name) => readFileSync(join(home.folder, name), 'latin1'));
+    const kept = [...contentsOf(home.folder).values()].map((content) => content.toString('latin1'));
     for (const secret of [shop, app, stranger]) {
       for (const text of [...told.map(({ stdout, stderr }) => stdout + stderr), ...running.map((process) => process.output()), ...kept]) {
         expect(text).not.toContain(secret);

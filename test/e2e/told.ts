@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
-import { readFileSync, readdirSync, statSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { connect } from 'node:net';
 import { expect } from '@jest/globals';
-import { keyctl, type Outcome } from '../harness.ts';
+import { contentsOf, keyctl, type Outcome } from '../harness.ts';
 import { keysIn, Secrets } from '../secrets.ts';
 
 /** All that one store's keyctl told, by whichever way, and the secrets that must not be in it. */
@@ -73,10 +73,8 @@ export class Told {
 
   /** Which files below a folder hold a secret, but for those that are named: those hold one because they were told to. */
   leaksInFiles(folder: string, allowed: readonly string[]): readonly string[] {
-    return readdirSync(folder, { recursive: true, encoding: 'utf8' }).flatMap((name) => {
-      const path = join(folder, name);
-      if (allowed.includes(path) || !statSync(path).isFile()) return [];
-      const content = readFileSync(path);
+    return [...contentsOf(folder)].flatMap(([name, content]) => {
+      if (allowed.includes(join(folder, name))) return [];
       this.bytes += content.length;
       return this.secrets.findIn(content).map((what) => `${name}: ${what}`);
     });
