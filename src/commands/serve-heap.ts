@@ -7,7 +7,7 @@ import { getHeapSpaceStatistics, setFlagsFromString } from 'node:v8';
  */
 const HEAP_GROWTH = '--heap-growing-percent=30';
 /** V8 multiplies the young generation by this, up to 32 MiB, when much of it survives; it asks for it each time. */
-const YOUNG_GROWTH = (factor: number): string => `--semi-space-growth-factor=${String(factor)}`;
+const YOUNG_GROWTH = '--semi-space-growth-factor=';
 /**
  * The young generation that is enough: what a request leaves behind is gone before twice that is full. A quarter of it costs a third more of
  * the processor's time, twice of it is 16 MiB that nobody needs.
@@ -22,7 +22,7 @@ export function keepHeapSmall(): void {
   new PerformanceObserver(() => {
     if (youngBytes() < YOUNG_BYTES === grows) return;
     grows = !grows;
-    setFlagsFromString(YOUNG_GROWTH(grows ? 2 : 1));
+    setFlagsFromString(`${YOUNG_GROWTH}${grows ? '2' : '1'}`);
   }).observe({ entryTypes: ['gc'] });
 }
 

@@ -12,7 +12,7 @@ const ACCOUNTS_PER_LOOK = 10_000;
 const LATELY_MS = 5_000;
 /** What was debited before the last look may not have been seen by it, while another node was committing it. */
 const OVERLAP_MS = 1_000;
-/** Beyond 10,000 debits a second the newest are looked at, and the others when it is their turn. */
+/** Beyond 25,000 debits a second the newest are looked at, and the others when it is their turn. */
 const MOST_DEBITS = 50_000;
 /** How much one look finds at most; more is found by the next one. */
 const MOST_FOUND = 500;
