@@ -8,6 +8,8 @@ const LARGEST_BATCH = 512;
 /** Beyond this many waiting requests the answer is 503 at once, rather than memory without end. */
 const MOST_WAITING = 4_096;
 const RETRY_AFTER_SECONDS = 1;
+/** A batch waits for as many turns of the event loop at most, while each brings it more requests. */
+const MOST_TURNS = 8;
 /** Over a network the next batch waits for more requests at most for this part of what the last one took, and never for longer than that. */
 const GATHERING_SHARE = 0.5;
 const LONGEST_GATHERING_MS = 5;
@@ -39,7 +41,8 @@ interface Waiting {
 
 /**
  * Group commit: requests that arrive while one batch is being settled form the next one, so that many share one fsync.
- * A batch starts with the next turn of the event loop, when all requests that have arrived together are read.
+ * A batch starts when a turn of the event loop has brought it nothing more: callers who were answered together come back together, and who
+ * comes while the first of them are read would else wait for a whole commit that is not theirs.
  *
  * Over a network a batch costs far more than the requests in it: messages, statements, a transaction. There the next one waits a little for
  * those who were just answered and those who already wait to come together; otherwise two halves of the callers would take turns for ever,
@@ -72,7 +75,7 @@ export class CommitQueue {
     this.#waiting.push({ request, answer });
     if (!this.#running) {
       this.#running = true;
-      setImmediate(() => void this.#run());
+      this.#awaitQuietTurn();
     } else if (this.#endGathering !== null && this.#waiting.length >= this.#enough) {
       this.#endGathering();
     }
@@ -81,6 +84,16 @@ export class CommitQueue {
   /** Resolves when nothing waits and nothing is being settled. */
   idle(): Promise<void> {
     return this.#running ? new Promise((resolve) => this.#idle.push(resolve)) : Promise.resolve();
+  }
+
+  /** Begins the batch after the first turn of the loop in which nothing arrived, when it is full, or after as many turns as it waits. */
+  #awaitQuietTurn(turnsLeft = MOST_TURNS): void {
+    const seen = this.#waiting.length;
+    setImmediate(() => {
+      const { length } = this.#waiting;
+      if (turnsLeft === 1 || length === seen || length >= LARGEST_BATCH) void this.#run();
+      else this.#awaitQuietTurn(turnsLeft - 1);
+    });
   }
 
   async #run(): Promise<void> {
@@ -104,7 +117,7 @@ export class CommitQueue {
 
   #next(): void {
     if (this.#waiting.length > 0) {
-      setImmediate(() => void this.#run());
+      this.#awaitQuietTurn();
       return;
     }
     this.#running = false;

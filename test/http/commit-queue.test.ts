@@ -56,6 +56,35 @@ describe('group commit', () => {
     expect(answers).toEqual(['ok a', 'ok b', 'ok c']);
   });
 
+  /** As callers do who were answered together: two at first, then one with each turn of the loop. */
+  async function arriveOneByOne(submit: (id: string) => void, turns: number): Promise<void> {
+    submit('first');
+    submit('second');
+    for (let turn = 0; turn < turns; turn += 1) {
+      await turnOfTheLoop();
+      submit(String(turn));
+    }
+  }
+
+  test('waits while each turn of the loop brings more, and begins with the first that brings nothing', async () => {
+    const { queue, batches, submit } = queueOver(admitAll);
+    await arriveOneByOne(submit, 5);
+    expect(batches).toEqual([]);
+    await queue.idle();
+    expect(batches).toEqual([7]);
+  });
+
+  test('waits for eight turns at most, and for none more when it is full', async () => {
+    const endless = queueOver(admitAll);
+    await arriveOneByOne(endless.submit, 20);
+    expect(endless.batches[0]).toBe(9);
+    await endless.queue.idle();
+    const full = queueOver(admitAll);
+    for (let place = 0; place < 512; place += 1) full.submit(String(place));
+    await turnOfTheLoop();
+    expect(full.batches).toEqual([512]);
+  });
+
   test('makes the next batch of what arrives while one is settled, and never runs two at once', async () => {
     const { opened, open } = gate();
     let running = 0;
