@@ -1,5 +1,5 @@
 import { BINARY, keyctl, temporaryFolder } from '../harness.ts';
-import { jsonListOf } from './http-client.ts';
+import { jsonListOf, jsonOf } from './http-client.ts';
 import { start, type Running } from './running.ts';
 
 export interface Customer {
@@ -40,9 +40,8 @@ export class Installation {
   }
 
   async key(account: string, name: string, more: readonly string[] = []): Promise<Customer> {
-    const secret = (await this.run(['create', '--account', account, '--name', name, ...more])).trim();
-    const keys = jsonListOf(await this.run(['list', '--account', account, '--json']));
-    return { account, secret, keyId: String(keys.find((key) => key['name'] === name)?.['id']) };
+    const { id, apiKey } = jsonOf(await this.run(['create', '--account', account, '--name', name, '--json', ...more]));
+    return { account, secret: String(apiKey), keyId: String(id) };
   }
 
   /** Every debit of the store, newest first. */
