@@ -208,6 +208,7 @@ function newContext(version: string): Context {
     version,
     program: fileURLToPath(new URL('../bin/keyctl.js', import.meta.url)),
     interpreter: process.execPath,
+    nodeRelease: process.versions.node,
     manual: readManual,
     identity: () => ({ osUser: osUser(), sudoUser: process.env['SUDO_USER'] ?? null, host: hostname() }),
     stopRequested: () =>

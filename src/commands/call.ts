@@ -28,6 +28,8 @@ export interface Context {
   readonly manual: () => string;
   /** The file of Node that runs it. */
   readonly interpreter: string;
+  /** Its release, such as 22.12.0. */
+  readonly nodeRelease: string;
   /** The user of the operating system, for the audit trail and for permissions. */
   readonly identity: () => Omit<Actor, 'claimed'>;
   /** Resolves at the first SIGINT or SIGTERM. */

@@ -45,7 +45,7 @@ export const command: CommandModule = {
     const acts = await call.startActs(store, BUSY_TIMEOUT_MS);
     const settle = acts.blocks ? await settleNear(call, acts) : acts.settle;
     const [log, { startServer }] = await Promise.all([newLog(call.out), import('../http/server.ts')]);
-    const { clock, version, env, identity, randomBytes } = call.context;
+    const { clock, version, nodeRelease, env, identity, randomBytes } = call.context;
     const notify = notifier(variables.notifySocket, env['PATH'], log);
     const stopRequested = call.context.stopRequested();
     const server = await startServer(settings, {
@@ -57,6 +57,7 @@ export const command: CommandModule = {
       clock,
       log,
       version,
+      nodeRelease,
     });
     try {
       if (flag(options, 'firstKey')) await makeFirstKey(call, store, server.address, settings);

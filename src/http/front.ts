@@ -19,7 +19,8 @@ export class Front {
   readonly #connections: Connections;
   readonly #lane: PlainLane;
 
-  constructor(endpoint: Endpoint, patience: Patience, clock: () => Instant) {
+  /** `oneBuffer` says whether what connections say is read into one buffer for all. */
+  constructor(endpoint: Endpoint, patience: Patience, clock: () => Instant, oneBuffer: boolean) {
     this.server = httpServer(patience);
     this.#connections = new Connections(this.server);
     this.#listenFor(endpoint);
@@ -29,6 +30,7 @@ export class Front {
         endpoint.verify(exchange, service);
       },
       clock,
+      oneBuffer,
       firstByteMs: patience.headersMs,
       keepAliveMs: KEEP_ALIVE_MS,
       sweepMs: SWEEP_MS,

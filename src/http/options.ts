@@ -80,6 +80,8 @@ export interface ServerDeps {
   readonly clock: () => Instant;
   readonly log: Logger;
   readonly version: string;
+  /** The release of Node that runs this, for what is done on some of them only; if left out, it is as on one that is not known. */
+  readonly nodeRelease?: string;
   /** Who this server is, for those who ask the store which ones are running; without it there is no sign of this one. */
   readonly process?: Pick<ServerIdentity, 'id' | 'host' | 'pid'>;
   /** How time passes; `setTimeout` if left out. Tests let it pass by hand. */

@@ -3,6 +3,7 @@ import type { Socket } from 'node:net';
 import type { Instant } from '../domain/utc-day.ts';
 import { peerIpOf } from './client-address.ts';
 import type { Exchange } from './exchange.ts';
+import { readIntoOneBuffer } from './one-buffer.ts';
 import { readPlainRequest } from './plain-request.ts';
 import type { RequestHead } from './request-headers.ts';
 import { serviceInPath } from './request-target.ts';
@@ -15,6 +16,8 @@ export interface PlainLaneDeps {
   /** Answers a request under /verify, sooner or later. */
   readonly verify: (exchange: Exchange, service: string) => void;
   readonly clock: () => Instant;
+  /** Whether what connections say is read into one buffer for all. */
+  readonly oneBuffer: boolean;
   /** How long a new connection may say nothing, and one that has spoken. */
   readonly firstByteMs: number;
   readonly keepAliveMs: number;
@@ -55,8 +58,12 @@ export class PlainLane {
     });
   }
 
-  #take(socket: Socket): void {
-    const { verify, firstByteMs } = this.#deps;
+  #take(accepted: Socket): void {
+    const { server, verify, oneBuffer, firstByteMs } = this.#deps;
+    const hear = (bytes: Buffer): void => {
+      connection.hear(bytes);
+    };
+    const socket = oneBuffer ? readIntoOneBuffer(accepted, server, hear) : accepted;
     const connection = new PlainConnection(socket, {
       verify,
       tail: this.#tail,
@@ -100,8 +107,10 @@ class PlainConnection {
   readonly #socket: Socket;
   readonly #deps: ConnectionDeps;
   readonly #peerIp: string | null;
-  readonly #hear = (bytes: Buffer): void => {
-    this.#heard(bytes);
+  /** Takes what the connection said; the bytes may be gone after. */
+  readonly hear = (bytes: Buffer): void => {
+    if (this.#handedOver) this.#socket.push(Buffer.from(bytes));
+    else this.#heard(bytes);
   };
   readonly #end = (): void => {
     this.#ended();
@@ -122,6 +131,7 @@ class PlainConnection {
   #endOfInput = false;
   /** Bytes came while a request was under way: they wait, in the socket, for its answer, and then for Node's parser. */
   #early = false;
+  #handedOver = false;
   /** The last answer has been given: what is said after it is not heard, as nobody could be told what became of it. */
   #sealed = false;
 
@@ -130,7 +140,7 @@ class PlainConnection {
     this.#deps = deps;
     this.#peerIp = peerIpOf(socket);
     socket.setTimeout(deps.firstByteMs);
-    socket.on('data', this.#hear);
+    socket.on('data', this.hear);
     socket.on('end', this.#end);
     socket.on('timeout', this.#timedOut);
     socket.on('drain', this.#drained);
@@ -164,17 +174,14 @@ class PlainConnection {
   #heard(bytes: Buffer): void {
     if (this.#sealed) return;
     if (this.#busy) {
-      // Back into the socket, where they stand before what follows them, the end of input included.
       this.#early = true;
-      this.#socket.pause();
-      this.#socket.unshift(bytes);
+      this.#putBack(bytes);
       return;
     }
     const head = readPlainRequest(bytes, this.#peerIp);
     const service = head === null ? null : serviceInPath(head.target.path);
     if (head === null || service === null) {
-      this.#socket.pause();
-      this.#socket.unshift(bytes);
+      this.#putBack(bytes);
       this.#handOver();
       return;
     }
@@ -188,6 +195,12 @@ class PlainConnection {
       this.#answer(head, status, headers, body);
     });
     this.#deps.verify(exchange, service);
+  }
+
+  /** Back into the socket, where they stand before what follows them, the end of input included. */
+  #putBack(bytes: Buffer): void {
+    this.#socket.pause();
+    this.#socket.unshift(Buffer.from(bytes));
   }
 
   #answer(head: RequestHead, status: number, headers: string, body: string): void {
@@ -218,7 +231,8 @@ class PlainConnection {
   /** The socket is paused, and holds the bytes that Node's parser begins with. */
   #handOver(): void {
     const socket = this.#socket;
-    socket.off('data', this.#hear);
+    this.#handedOver = true;
+    socket.off('data', this.hear);
     socket.off('end', this.#end);
     socket.off('timeout', this.#timedOut);
     socket.off('drain', this.#drained);

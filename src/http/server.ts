@@ -10,6 +10,7 @@ import { GuessBrake } from './guess-brake.ts';
 import { Housekeeping } from './housekeeping.ts';
 import { listen } from './listen.ts';
 import { Metrics } from './metrics.ts';
+import { readsIntoOneBuffer } from './one-buffer.ts';
 import { openApiDocument } from './openapi.ts';
 import { checkServeOptions, type After, type Patience, type RunningServer, type ServeOptions, type ServerDeps } from './options.ts';
 import { Outage, describeError } from './outage.ts';
@@ -102,7 +103,7 @@ function assemble(options: ServeOptions, deps: ServerDeps, acts: ServedActs, cat
     openapi: JSON.stringify(openApiDocument(deps.version, options)),
     stopping: () => stopping,
   });
-  const front = new Front(endpoint, patience, clock);
+  const front = new Front(endpoint, patience, clock, readsIntoOneBuffer(deps.nodeRelease));
 
   async function stop(): Promise<void> {
     stopping = true;

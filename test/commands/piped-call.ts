@@ -80,6 +80,7 @@ function newCall(
       },
       ...{ identity: () => ACTOR, suspend: () => Promise.resolve(), stopRequested: () => stop ?? new Promise<never>(() => undefined) },
       serviceVariables: () => NO_SERVICE_VARIABLES,
+      nodeRelease: process.versions.node,
     },
     storeLocation: () => Promise.resolve(path),
     startActs: () => Promise.reject(new Error('no endpoint is started here')),

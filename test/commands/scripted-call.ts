@@ -109,6 +109,7 @@ export async function atTerminal(
       },
       ...{ identity: () => ACTOR, suspend: () => Promise.resolve(), stopRequested: () => new Promise<never>(() => undefined) },
       serviceVariables: () => NO_SERVICE_VARIABLES,
+      nodeRelease: process.versions.node,
     },
     storeLocation: async () => path,
     startActs: () => Promise.reject(new Error('no endpoint is started here')),

@@ -38,7 +38,13 @@ describe('what serve is told', () => {
           interpreter: 'node',
           manual: () => '',
         },
-        ...{ identity: () => ACTOR, stopRequested: refuse, suspend: refuse, serviceVariables: () => NO_SERVICE_VARIABLES },
+        ...{
+          identity: () => ACTOR,
+          stopRequested: refuse,
+          suspend: refuse,
+          serviceVariables: () => NO_SERVICE_VARIABLES,
+          nodeRelease: '20.17.0',
+        },
       },
       ...{
         storeLocation: refuse,

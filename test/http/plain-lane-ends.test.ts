@@ -89,7 +89,7 @@ function laneOf(server: Server): Lane {
       exchanges.push(exchange);
     },
     clock: () => 0,
-    ...{ firstByteMs: 1_000, keepAliveMs: 60_000, sweepMs: 1_000 },
+    ...{ oneBuffer: false, firstByteMs: 1_000, keepAliveMs: 60_000, sweepMs: 1_000 },
   });
   return { lane, server, exchanges };
 }

@@ -234,7 +234,7 @@ describe('a connection that is plain', () => {
         });
       },
       clock: () => 0,
-      ...{ firstByteMs: 1_000, keepAliveMs: 3, sweepMs: 1 },
+      ...{ oneBuffer: false, firstByteMs: 1_000, keepAliveMs: 3, sweepMs: 1 },
     });
     server.emit('connection', socket);
     const plain = request('GET /verify HTTP/1.1', HOST);
@@ -263,7 +263,7 @@ describe('a connection that is plain', () => {
         exchange.send(200, '', 'x'.repeat(socket.writableHighWaterMark));
       },
       clock: () => 0,
-      ...{ firstByteMs: 1_000, keepAliveMs: 1_000, sweepMs: 1_000 },
+      ...{ oneBuffer: false, firstByteMs: 1_000, keepAliveMs: 1_000, sweepMs: 1_000 },
     });
     server.emit('connection', socket);
     const plain = request('GET /verify HTTP/1.1', HOST);

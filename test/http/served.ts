@@ -65,7 +65,7 @@ export interface Ask {
 export interface ServedOptions extends Partial<Omit<ServeOptions, 'socket'>> {
   /** Listens on a Unix socket in the test's own folder. */
   readonly onSocket?: boolean;
-  readonly deps?: Partial<Pick<ServerDeps, 'after' | 'patience'>>;
+  readonly deps?: Partial<Pick<ServerDeps, 'after' | 'patience' | 'nodeRelease'>>;
   /** Stands between the server and its store. */
   readonly behind?: (store: Store) => Store;
   /** What the store holds before the server starts. */
@@ -103,6 +103,7 @@ export class Served {
           clock: () => clock.now,
           log: { info: log('info'), warn: log('warn'), error: log('error') },
           version: '0.0.0-test',
+          nodeRelease: process.versions.node,
           after: timers.after,
           ...deps,
         },
