@@ -86,21 +86,26 @@ async function askEverything(poor: string, all: readonly string[]): Promise<void
   writeFileSync(tokenFile, `${token}\n`, { mode: 0o600 });
   const { process, port } = await installation.serve(['--token-file', tokenFile, '--request-id-header', 'X-Proxy-Id']);
   const [first = ''] = all;
-  await spendAtOnce(port, token, poor);
-  await Promise.all(all.flatMap((secret, turn) => requestsWith(secret, token, turn).map((bytes) => told.raw(port, bytes))));
-  const [unanswered = ''] = requestsWith(first, token, 99);
-  const stranger = new Database(installation.db);
-  stranger.exec('BEGIN IMMEDIATE');
-  expect(await told.raw(port, unanswered)).toContain('503 Service Unavailable');
-  stranger.close();
-  for (const path of ['/metrics', '/healthz', '/readyz', '/openapi.json']) {
-    expect(
-      await told.raw(port, `GET ${path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${token}\r\nConnection: close\r\n\r\n`),
-    ).toContain('200 OK');
+  try {
+    await spendAtOnce(port, token, poor);
+    await Promise.all(all.flatMap((secret, turn) => requestsWith(secret, token, turn).map((bytes) => told.raw(port, bytes))));
+    const [unanswered = ''] = requestsWith(first, token, 99);
+    const stranger = new Database(installation.db);
+    stranger.exec('BEGIN IMMEDIATE');
+    expect(await told.raw(port, unanswered)).toContain('503 Service Unavailable');
+    stranger.close();
+    for (const path of ['/metrics', '/healthz', '/readyz', '/openapi.json']) {
+      expect(
+        await told.raw(port, `GET ${path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${token}\r\nConnection: close\r\n\r\n`),
+      ).toContain('200 OK');
+    }
+    told.hear('the arguments of serve', readFileSync(`/proc/${String(process.pid)}/cmdline`, 'latin1'));
+    // Beside the running server: its log of what is not in the file yet, too.
+    expect(told.leaksInFiles(installation.folder, files)).toEqual([]);
+  } finally {
+    // Whatever went wrong, nothing is left running.
+    await process.stop();
   }
-  told.hear('the arguments of serve', readFileSync(`/proc/${String(process.pid)}/cmdline`, 'latin1'));
-  // Beside the running server: its log of what is not in the file yet, too.
-  expect(told.leaksInFiles(installation.folder, files)).toEqual([]);
   expect(await process.stop()).toBe(0);
   told.hear('the log of serve', process.output());
 }
