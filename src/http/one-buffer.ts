@@ -18,24 +18,20 @@ export function readsIntoOneBuffer(release = ''): boolean {
   return TRIED.has(release.replace(/\..*/, ''));
 }
 
-/** Takes what was read, which is gone with the next read: whoever keeps it copies it. */
-export type Hear = (bytes: Buffer) => void;
-
 /**
- * Has what an accepted connection says read into one buffer for all, and given to `hear`; returns the socket that stands for the connection
- * from now on. Node makes a buffer of 64 KiB for every read and cuts it to the few bytes that came, which was a tenth of the processor's time of a
+ * Has what an accepted connection says read into one buffer for all, and given to `hear`, gone with the next read: whoever keeps it copies it.
+ * Returns the socket that stands for the connection from now on, whose `data` events tell only what is put back into it. Node makes a buffer of 64 KiB for every read and cuts it to the few bytes that came, which was a tenth of the processor's time of a
  * verification. For a connection that a program makes itself there is `onread` (https://nodejs.org/api/net.html#new-netsocketoptions);
  * for an accepted one Node has no way to say it, so that its handle is given to a socket that is made with it. Where that is not possible it
  * returns the same socket, whose `data` events tell what it read.
  */
-export function readIntoOneBuffer(accepted: Socket, server: Server, hear: Hear): Socket {
+export function readIntoOneBuffer(accepted: Socket, server: Server, hear: (bytes: Buffer) => void): Socket {
   const inner = accepted as unknown as Inner;
   const handle = inner._handle;
   if (typeof handle?.useUserBuffer !== 'function') return accepted;
   const callback = (length: number): boolean => {
     hear(ALL_READS.subarray(0, length));
-    // What is paused has stopped to read, and `false` says so once more.
-    return !socket.isPaused();
+    return true;
   };
   const options = { handle, allowHalfOpen: accepted.allowHalfOpen, onread: { buffer: ALL_READS, callback } };
   inner._handle = null;

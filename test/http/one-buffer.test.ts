@@ -1,7 +1,8 @@
 import { once } from 'node:events';
 import { Server } from 'node:http';
-import { connect, type AddressInfo } from 'node:net';
+import { connect, type AddressInfo, type Socket } from 'node:net';
 import { afterEach, describe, expect, test } from '@jest/globals';
+import type { Exchange } from '../../src/http/exchange.ts';
 import { readIntoOneBuffer, readsIntoOneBuffer } from '../../src/http/one-buffer.ts';
 import { PlainLane } from '../../src/http/plain-lane.ts';
 import { Served, createAccount, gate, replaced, settled, type ServedOptions } from './served.ts';
@@ -123,18 +124,25 @@ describe.each([
   });
 });
 
-test('a connection counts as one of its server until it is closed, so that the server can close', async () => {
+/** A lane before a server that listens, whose exchanges wait to be answered. */
+async function listening(): Promise<{ server: Server; lane: PlainLane; exchanges: Exchange[]; client: () => Socket }> {
+  const exchanges: Exchange[] = [];
   const server = new Server();
   const lane = new PlainLane({
     server,
     verify: (exchange) => {
-      exchange.send(200, '', '');
+      exchanges.push(exchange);
     },
     clock: () => 0,
     ...{ oneBuffer: true, firstByteMs: 60_000, keepAliveMs: 60_000, sweepMs: 1_000 },
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
+  return { server, lane, exchanges, client: () => connect((server.address() as AddressInfo).port, '127.0.0.1') };
+}
+
+test('a connection counts as one of its server until it is closed, so that the server can close', async () => {
+  const { server, lane, client } = await listening();
   const counted = (): Promise<number> =>
     new Promise((resolve, reject) => {
       server.getConnections((error, count) => {
@@ -142,8 +150,8 @@ test('a connection counts as one of its server until it is closed, so that the s
         else reject(error);
       });
     });
-  const clients = Array.from({ length: 3 }, () => connect((server.address() as AddressInfo).port, '127.0.0.1'));
-  await Promise.all(clients.map((client) => once(client, 'connect')));
+  const clients = Array.from({ length: 3 }, client);
+  await Promise.all(clients.map((one) => once(one, 'connect')));
   while ((await counted()) !== 3) await new Promise((resolve) => setImmediate(resolve));
   clients[0]?.destroy();
   while ((await counted()) !== 2) await new Promise((resolve) => setImmediate(resolve));
@@ -151,7 +159,36 @@ test('a connection counts as one of its server until it is closed, so that the s
   server.close();
   lane.closeAll();
   await closed;
-  for (const client of clients) client.destroy();
+  for (const one of clients) one.destroy();
+});
+
+test('who says more before the answer than there was to say is read no further until then', async () => {
+  const { server, lane, exchanges, client } = await listening();
+  const plain = 'GET /verify HTTP/1.1\r\nHost: x\r\n\r\n';
+  const [eager, other] = [client(), client()];
+  eager.write(plain);
+  await settled(() => exchanges.length === 1);
+  const socket = exchanges[0]?.connection as Socket;
+  eager.write(plain);
+  await settled(() => socket.isPaused());
+  const read = socket.bytesRead;
+  eager.write(Buffer.alloc(1_000_000, 'x'));
+  // Twenty times there and back on another connection: whatever was going to be read has been by then.
+  for (let turn = 2; turn < 22; turn += 1) {
+    other.write(plain);
+    await settled(() => exchanges.length === turn);
+    exchanges.at(-1)?.send(200, '', '');
+    await once(other, 'data');
+  }
+  expect(socket.bytesRead).toBe(read);
+  exchanges[0]?.send(200, '', '');
+  await settled(() => socket.bytesRead > read);
+  for (const one of [eager, other]) one.on('error', () => undefined).destroy();
+  const closed = once(server, 'close');
+  server.close();
+  server.closeAllConnections();
+  lane.closeAll();
+  await closed;
 });
 
 test('a socket without a handle of its own kind stays as it is', () => {
