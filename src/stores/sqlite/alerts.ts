@@ -89,7 +89,7 @@ export class SqliteAlerts implements AlertWrites {
   /** The accounts whose stored rows lack debits, which are in memory then. */
   #lackingDebits(): ReadonlySet<Ref> {
     this.#folding.follow();
-    return this.#folding.rows.unbooked;
+    return new Set(this.#folding.rows.unbookedRefs());
   }
 
   /** What is stored; a running day may lack debits. */

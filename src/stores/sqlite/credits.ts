@@ -160,7 +160,7 @@ export class SqliteCredits implements CreditWrites {
   async insertAdjustment(adjustment: Adjustment): Promise<void> {
     const { id, at, accountRef, day, amount, reason, actor } = adjustment;
     // What a day's first debit tells of its grant holds for the adjustments that were there before it.
-    this.#rows().book(accountRef);
+    this.#rows().book([accountRef]);
     this.#sql.run(
       'INSERT INTO adjustments (id, at, account_ref, day, amount, reason, actor) VALUES (?, ?, ?, ?, ?, ?, ?)',
       ...[id, at, accountRef, day, amount, reason, actor],

@@ -43,7 +43,7 @@ export class CurrentDays {
     if (this.#version === rows.version) return;
     if (this.#version === null) this.#sql.db.exec(VIEW);
     this.#sql.run('DELETE FROM temp.unbooked_days');
-    for (const ref of rows.unbooked) {
+    for (const ref of rows.unbookedRefs()) {
       if (refs !== null && (ref <= refs.after || ref > refs.through)) continue;
       const running = rows.get(ref);
       if (running === null) continue;

@@ -3,13 +3,13 @@ import type { Ref } from '../../domain/entities.ts';
 import type { Instant } from '../../domain/utc-day.ts';
 import { RunningRows, type JournalEntry, type JournalState } from './running-rows.ts';
 import type { Sql } from './sql.ts';
-import { storedThrough, Uses, writeUses, type Use } from './uses.ts';
+import { storedThrough, Uses, writeUses, type SortedUses } from './uses.ts';
 
 /** One pass over everything that was not stored when it began, cut into transactions. */
 interface Round {
   readonly through: DebitNumber;
-  readonly accounts: readonly Ref[];
-  readonly uses: readonly Use[];
+  readonly accounts: Float64Array;
+  readonly uses: SortedUses;
   done: number;
 }
 
@@ -30,9 +30,9 @@ const DEBITS_PER_ROW = 4;
 export class Folding {
   readonly rows: RunningRows;
   readonly #sql: Sql;
-  readonly #uses = new Uses();
-  /** What the stored usage held when a debit of it was read. */
-  readonly #stored = new Map<Use, DebitNumber>();
+  #uses = new Uses();
+  /** Those of the round. */
+  #foldedUses = new Uses();
   /** The uses, and those of the round, hold every debit that is not stored up to this one. */
   #counted: DebitNumber = 0;
   /** That is the newest one, so that those that come next can be counted as they come. */
@@ -72,7 +72,6 @@ export class Folding {
   #forgetCounts(): void {
     this.#uses.clear();
     this.#round = null;
-    this.#stored.clear();
     this.#counted = 0;
     this.#upToDate = false;
   }
@@ -118,12 +117,9 @@ export class Folding {
     const { read, last } = this.#countNext(limit);
     this.#waiting = read < limit ? 0 : this.#waiting - read;
     if (read === 0) return 0;
-    const uses = this.#uses.sorted();
-    for (const { accountRef } of uses) if (this.rows.unbooked.has(accountRef)) this.rows.book(accountRef);
-    writeUses(
-      this.#sql,
-      uses.filter(({ requests }) => requests > 0),
-    );
+    const uses = this.#uses.sorted().slice();
+    this.rows.book(new Set(uses.map(({ accountRef }) => accountRef).filter((ref) => this.rows.isUnbooked(ref))));
+    writeUses(this.#sql, uses);
     this.#forgetCounts();
     this.#moveTo(last);
     this.#counted = last;
@@ -138,10 +134,7 @@ export class Folding {
       ...[this.#counted, limit],
     );
     for (const [number, at, accountRef, keyRef, serviceRef, cost] of debits) {
-      const use = this.#uses.of({ at, accountRef, keyRef, serviceRef });
-      let through = this.#stored.get(use);
-      if (through === undefined) this.#stored.set(use, (through = storedThrough(this.#sql, use)));
-      if (number > through) this.#uses.add({ number, at, accountRef, keyRef, serviceRef, cost });
+      this.#uses.add({ number, at, accountRef, keyRef, serviceRef, cost }, (use) => storedThrough(this.#sql, use));
       this.#counted = number;
     }
     this.#upToDate = this.#counted >= this.rows.seen;
@@ -160,7 +153,7 @@ export class Folding {
     const round = (this.#round ??= this.#begin());
     const { accounts, uses, through } = round;
     const until = round.done + rows;
-    for (const ref of accounts.slice(round.done, until)) this.rows.book(ref);
+    this.rows.book(accounts.subarray(round.done, until));
     writeUses(this.#sql, uses.slice(round.done, until));
     round.done = until;
     if (until < Math.max(accounts.length, uses.length)) {
@@ -173,10 +166,10 @@ export class Folding {
   }
 
   #begin(): Round {
-    const accounts = [...this.rows.unbooked].sort((one, other) => one - other);
-    const uses = this.#uses.sorted().filter(({ requests }) => requests > 0);
+    const accounts = this.rows.unbookedRefs();
+    const uses = this.#uses.sorted();
+    [this.#uses, this.#foldedUses] = [this.#foldedUses, this.#uses];
     this.#uses.clear();
-    this.#stored.clear();
     this.#waiting = 0;
     return { through: this.rows.seen, accounts, uses, done: 0 };
   }

@@ -3,7 +3,10 @@ import type { Ref } from '../../domain/entities.ts';
 import type { ArrivalMicros } from '../../domain/rate-limit.ts';
 import type { RunningDay } from '../../domain/settle.ts';
 import { dayOf, type UtcDay } from '../../domain/utc-day.ts';
+import { arrivalsText, NO_ARRIVALS, parseArrivals } from './arrivals.ts';
 import { announceChange, changedSince } from './book-changes.ts';
+import { NumberTable, type RowPlace } from './number-table.ts';
+import { RowsInsert } from './rows-insert.ts';
 import type { Sql } from './sql.ts';
 
 /** What the store's one row of state says about the rows that debits are folded into, and the newest debit. */
@@ -17,28 +20,20 @@ export interface JournalState {
 /** A debit as far as rows follow from it. */
 export type JournalEntry = Omit<NewDebit, 'requestId'>;
 
-/**
- * One row, changed in place: thousands of rows that are replaced with every batch outlive the young generation, and collecting them cost
- * more than deciding.
- */
-interface Row {
-  day: UtcDay;
-  granted: number;
-  adjusted: number;
-  spent: number;
-  /** The arrival time of one service, which is all that most accounts have; 0 and 0 for none. */
-  serviceRef: Ref;
-  arrival: ArrivalMicros;
-  /** All arrival times, when there are several. */
-  arrivals: ReadonlyMap<Ref, ArrivalMicros> | null;
-  /** The last debit that it holds. */
-  through: DebitNumber;
-  /** The last debit that the stored row holds; 0 without one. */
-  stored: DebitNumber;
-}
+/** The columns of a row; the arrival time of one service is all that most accounts have, 0 and 0 for none, and SEVERAL when there are more. */
+const [ACCOUNT, DAY, GRANTED, ADJUSTED, SPENT, SERVICE, ARRIVAL, THROUGH, UNBOOKED] = [0, 1, 2, 3, 4, 5, 6, 7, 8];
+const COLUMNS = 9;
+const SEVERAL = -1;
 
 /** How many rows are remembered that are stored as well; one more, and they are forgotten, which is correct and only slower. */
 const MOST_REMEMBERED = 20_000;
+
+const RUNNING_DAYS = new RowsInsert(
+  'running_days',
+  '(?, ?, ?, ?, ?, ?, ?)',
+  `ON CONFLICT (account_ref) DO UPDATE SET day = excluded.day, granted = excluded.granted, adjusted = excluded.adjusted,
+     spent = excluded.spent, arrivals = excluded.arrivals, through = excluded.through`,
+);
 
 type JournalColumns = [number, number, Ref, Ref | null, Ref, number, number, number | null];
 
@@ -49,8 +44,11 @@ type JournalColumns = [number, number, Ref, Ref | null, Ref, number, number, num
 export class RunningRows {
   readonly #sql: Sql;
   readonly #counted: (debit: JournalEntry) => void;
-  readonly #rows = new Map<Ref, Row>();
-  readonly #unbooked = new Set<Ref>();
+  /** By account. Through which debit a row holds them all is its `THROUGH`; the stored row lacks some of those where it is `UNBOOKED`. */
+  readonly #rows = new NumberTable(COLUMNS, 1);
+  /** All arrival times of an account that has several. */
+  readonly #arrivals = new Map<Ref, ReadonlyMap<Ref, ArrivalMicros>>();
+  #unbooked = 0;
   #books = -1;
   #seen: DebitNumber = -1;
   #version = 0;
@@ -71,9 +69,19 @@ export class RunningRows {
     return this.#version;
   }
 
-  /** Accounts whose stored row lacks debits. */
-  get unbooked(): ReadonlySet<Ref> {
-    return this.#unbooked;
+  /** The accounts whose stored row lacks debits, in ascending order. */
+  unbookedRefs(): Float64Array {
+    const refs = new Float64Array(this.#unbooked);
+    let found = 0;
+    this.#rows.each((row) => {
+      if (this.#rows.get(row, UNBOOKED) === 1) refs[found++] = this.#rows.get(row, ACCOUNT);
+    });
+    return refs.sort();
+  }
+
+  isUnbooked(accountRef: Ref): boolean {
+    const row = this.#rows.find(accountRef);
+    return row !== null && this.#rows.get(row, UNBOOKED) === 1;
   }
 
   forget(): void {
@@ -87,7 +95,8 @@ export class RunningRows {
     // Debits that others have folded already may have been pruned: rows that lack them cannot be made up for.
     if (changed === null || foldedThrough > this.#seen) {
       this.#rows.clear();
-      this.#unbooked.clear();
+      this.#arrivals.clear();
+      this.#unbooked = 0;
       this.#version += 1;
       this.#seen = foldedThrough;
     } else {
@@ -96,29 +105,36 @@ export class RunningRows {
     }
     this.#books = books;
     if (newest > this.#seen) this.#add(newest);
-    if (this.#rows.size - this.#unbooked.size > MOST_REMEMBERED) this.#forgetStored();
+    if (this.#rows.size - this.#unbooked > MOST_REMEMBERED) this.#forgetStored();
   }
 
   #noteStored(foldedThrough: DebitNumber): void {
-    for (const ref of this.#unbooked) {
-      const row = this.#rows.get(ref);
-      if (row === undefined || row.through > foldedThrough) continue;
-      row.stored = row.through;
-      this.#unbooked.delete(ref);
-      this.#version += 1;
-    }
+    if (this.#unbooked === 0) return;
+    this.#rows.each((row) => {
+      if (this.#rows.get(row, THROUGH) <= foldedThrough) this.#booked(row);
+    });
   }
 
   #forgetStored(): void {
-    for (const ref of this.#rows.keys()) if (!this.#unbooked.has(ref)) this.#rows.delete(ref);
+    this.#rows.retain((row) => this.#rows.get(row, UNBOOKED) === 1);
+    for (const ref of this.#arrivals.keys()) if (this.#rows.find(ref) === null) this.#arrivals.delete(ref);
   }
 
   /** A row that was changed was stored with all debits of then; those after it are few. */
   #readAgain(ref: Ref): void {
-    if (!this.#rows.delete(ref)) return;
-    const through = this.#read(ref)?.through ?? 0;
+    const known = this.#rows.find(ref);
+    if (known === null) return;
+    const row = this.#read(ref);
+    if (row === null) this.#remove(known);
+    const through = row === null ? 0 : this.#rows.get(row, THROUGH);
     for (const debit of this.#debitsAfter(through, 'AND number <= ? AND account_ref = ?', this.#seen, ref)) this.#addDebit(debit);
     this.#version += 1;
+  }
+
+  #remove(row: RowPlace): void {
+    this.#booked(row);
+    this.#arrivals.delete(this.#rows.get(row, ACCOUNT));
+    this.#rows.retain((other) => other !== row);
   }
 
   #debitsAfter(after: DebitNumber, more = '', ...values: number[]): JournalEntry[] {
@@ -142,20 +158,20 @@ export class RunningRows {
   #addDebit(debit: JournalEntry): void {
     const { number, accountRef } = debit;
     const day = dayOf(debit.at);
+    const rows = this.#rows;
     let row = this.#row(accountRef);
     // Whoever opened the account's new day wrote the row itself.
-    if (row !== undefined && row.day !== day && row.through < number) row = this.#read(accountRef);
-    if (row !== undefined && row.through >= number) return;
-    if (row !== undefined && row.day !== day) throw new RangeError('a debit of another day than its account is on');
-    if (row !== undefined && row.serviceRef === 0 && row.arrivals === null && debit.arrival === null) {
+    if (row !== null && rows.get(row, DAY) !== day && rows.get(row, THROUGH) < number) row = this.#read(accountRef);
+    if (row !== null && rows.get(row, THROUGH) >= number) return;
+    if (row !== null && rows.get(row, DAY) !== day) throw new RangeError('a debit of another day than its account is on');
+    if (row !== null && rows.get(row, SERVICE) === 0 && debit.arrival === null) {
       // Most debits, and a server that takes turns with another reads thousands at once.
-      if (row.through === row.stored) this.#unbooked.add(accountRef);
-      row.spent += debit.cost;
-      row.through = number;
-      this.#version += 1;
+      rows.set(row, SPENT, rows.get(row, SPENT) + debit.cost);
+      rows.set(row, THROUGH, number);
+      this.#lacks(row);
       return;
     }
-    this.settled(accountRef, row === undefined ? this.#opened(debit, day) : withDebit(runningOf(row), debit), number);
+    this.settled(accountRef, row === null ? this.#opened(debit, day) : withDebit(this.#runningOf(row), debit), number);
   }
 
   /** A day begins without a row when it displaces nothing: its grant is what the first debit left, and took, without the adjustments. */
@@ -165,39 +181,80 @@ export class RunningRows {
     return { balance, arrivals: new Map(arrival === null ? [] : [[serviceRef, arrival]]) };
   }
 
-  #row(accountRef: Ref): Row | undefined {
-    return this.#rows.get(accountRef) ?? this.#read(accountRef);
+  #row(accountRef: Ref): RowPlace | null {
+    return this.#rows.find(accountRef) ?? this.#read(accountRef);
   }
 
-  #read(accountRef: Ref): Row | undefined {
+  #read(accountRef: Ref): RowPlace | null {
     const text = 'SELECT day, granted, adjusted, spent, arrivals, through FROM running_days WHERE account_ref = ?';
     const found = this.#sql.row<[number, number, number, number, string, number]>(text, accountRef);
-    if (found === undefined) return undefined;
+    if (found === undefined) return null;
     const [day, granted, adjusted, spent, arrivals, through] = found;
-    const row = newRow({ balance: { day, granted, adjusted, spent }, arrivals: parseArrivals(arrivals) }, through);
-    row.stored = through;
-    this.#rows.set(accountRef, row);
-    if (this.#unbooked.delete(accountRef)) this.#version += 1;
+    const row = this.#set(accountRef, { balance: { day, granted, adjusted, spent }, arrivals: parseArrivals(arrivals) }, through);
+    this.#booked(row);
     return row;
+  }
+
+  #set(accountRef: Ref, { balance, arrivals }: RunningDay, through: DebitNumber): RowPlace {
+    const rows = this.#rows;
+    const row = rows.find(accountRef) ?? rows.add(accountRef);
+    rows.set(row, DAY, balance.day);
+    rows.set(row, GRANTED, balance.granted);
+    rows.set(row, ADJUSTED, balance.adjusted);
+    rows.set(row, SPENT, balance.spent);
+    rows.set(row, THROUGH, through);
+    if (arrivals.size > 1) this.#arrivals.set(accountRef, arrivals);
+    else if (rows.get(row, SERVICE) === SEVERAL) this.#arrivals.delete(accountRef);
+    rows.set(row, SERVICE, arrivals.size > 1 ? SEVERAL : 0);
+    if (arrivals.size === 1) {
+      for (const [serviceRef, arrival] of arrivals) {
+        rows.set(row, SERVICE, serviceRef);
+        rows.set(row, ARRIVAL, arrival);
+      }
+    }
+    return row;
+  }
+
+  #lacks(row: RowPlace): void {
+    if (this.#rows.get(row, UNBOOKED) === 0) this.#unbooked += 1;
+    this.#rows.set(row, UNBOOKED, 1);
+    this.#version += 1;
+  }
+
+  #booked(row: RowPlace): void {
+    if (this.#rows.get(row, UNBOOKED) === 0) return;
+    this.#rows.set(row, UNBOOKED, 0);
+    this.#unbooked -= 1;
+    this.#version += 1;
+  }
+
+  #runningOf(row: RowPlace): RunningDay {
+    const rows = this.#rows;
+    const balance = {
+      day: rows.get(row, DAY),
+      granted: rows.get(row, GRANTED),
+      adjusted: rows.get(row, ADJUSTED),
+      spent: rows.get(row, SPENT),
+    };
+    return { balance, arrivals: this.#arrivalsOf(row) };
+  }
+
+  #arrivalsOf(row: RowPlace): ReadonlyMap<Ref, ArrivalMicros> {
+    const serviceRef = this.#rows.get(row, SERVICE);
+    if (serviceRef === 0) return NO_ARRIVALS;
+    if (serviceRef === SEVERAL) return this.#arrivals.get(this.#rows.get(row, ACCOUNT)) ?? NO_ARRIVALS;
+    return new Map([[serviceRef, this.#rows.get(row, ARRIVAL)]]);
   }
 
   /** The account's row as the transaction sees it, or null when the account never spent. Only after `follow`. */
   get(accountRef: Ref): RunningDay | null {
     const row = this.#row(accountRef);
-    return row === undefined ? null : runningOf(row);
+    return row === null ? null : this.#runningOf(row);
   }
 
   /** Takes over what a batch has left, which follows from its debits; the last of them is `through`. */
   settled(accountRef: Ref, running: RunningDay, through: DebitNumber): void {
-    const row = this.#rows.get(accountRef);
-    if (row === undefined) {
-      this.#rows.set(accountRef, newRow(running, through));
-      this.#unbooked.add(accountRef);
-    } else {
-      if (row.through === row.stored) this.#unbooked.add(accountRef);
-      setRow(row, running, through);
-    }
-    this.#version += 1;
+    this.#lacks(this.#set(accountRef, running, through));
   }
 
   /** The batch is taken over as a whole: its last debit is `through`. */
@@ -207,8 +264,8 @@ export class RunningRows {
 
   /** Stores a row that does not follow from debits alone. `through` is the last debit that it holds. */
   store(accountRef: Ref, running: RunningDay, through: DebitNumber): void {
-    this.#rows.set(accountRef, newRow(running, through));
-    this.book(accountRef);
+    this.#set(accountRef, running, through);
+    this.book([accountRef]);
   }
 
   /** Tells every process that the row was changed as no debit tells. */
@@ -217,18 +274,18 @@ export class RunningRows {
     this.#books += 1;
   }
 
-  /** Adds to the stored row whatever it lacks. */
-  book(accountRef: Ref): void {
-    const row = this.#rows.get(accountRef);
-    if (row === undefined) return;
-    const { day, granted, adjusted, spent } = row;
-    this.#sql.run(
-      `INSERT INTO running_days VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (account_ref) DO UPDATE SET day = excluded.day,
-       granted = excluded.granted, adjusted = excluded.adjusted, spent = excluded.spent, arrivals = excluded.arrivals, through = excluded.through`,
-      ...[accountRef, day, granted, adjusted, spent, arrivalsText(row), row.through],
-    );
-    row.stored = row.through;
-    if (this.#unbooked.delete(accountRef)) this.#version += 1;
+  /** Adds to the stored rows whatever they lack. */
+  book(accountRefs: Iterable<Ref>): void {
+    const values: (number | string)[] = [];
+    for (const ref of accountRefs) {
+      const row = this.#rows.find(ref);
+      if (row === null) continue;
+      const { balance, arrivals } = this.#runningOf(row);
+      const { day, granted, adjusted, spent } = balance;
+      values.push(ref, day, granted, adjusted, spent, arrivalsText(arrivals), this.#rows.get(row, THROUGH));
+      this.#booked(row);
+    }
+    RUNNING_DAYS.run(this.#sql, values);
   }
 }
 
@@ -237,40 +294,4 @@ function withDebit({ balance, arrivals }: RunningDay, { at, serviceRef, cost, ar
   const ahead = new Map([...arrivals].filter(([, other]) => other > at * 1_000));
   if (arrival !== null) ahead.set(serviceRef, arrival);
   return { balance: { ...balance, spent: balance.spent + cost }, arrivals: ahead };
-}
-
-const NO_ARRIVALS: ReadonlyMap<Ref, ArrivalMicros> = new Map();
-
-function newRow(running: RunningDay, through: DebitNumber): Row {
-  const row = { day: 0, granted: 0, adjusted: 0, spent: 0, serviceRef: 0, arrival: 0, arrivals: null, through: 0, stored: 0 };
-  setRow(row, running, through);
-  return row;
-}
-
-function setRow(row: Row, { balance, arrivals }: RunningDay, through: DebitNumber): void {
-  row.day = balance.day;
-  row.granted = balance.granted;
-  row.adjusted = balance.adjusted;
-  row.spent = balance.spent;
-  row.serviceRef = 0;
-  row.arrivals = arrivals.size > 1 ? arrivals : null;
-  if (arrivals.size === 1) for ([row.serviceRef, row.arrival] of arrivals);
-  row.through = through;
-}
-
-function runningOf({ day, granted, adjusted, spent, serviceRef, arrival, arrivals }: Row): RunningDay {
-  const one = serviceRef === 0 ? NO_ARRIVALS : new Map([[serviceRef, arrival]]);
-  return { balance: { day, granted, adjusted, spent }, arrivals: arrivals ?? one };
-}
-
-/** Arrival times as JSON `{"<service ref>": microseconds}`; most accounts have none ahead of now, or one. */
-function parseArrivals(text: string): ReadonlyMap<Ref, ArrivalMicros> {
-  if (text === '{}') return NO_ARRIVALS;
-  const entries = Object.entries(JSON.parse(text) as Record<string, number>);
-  return new Map(entries.map(([ref, arrival]) => [Number(ref), arrival]));
-}
-
-function arrivalsText({ serviceRef, arrival, arrivals }: Row): string {
-  if (arrivals !== null) return JSON.stringify(Object.fromEntries(arrivals));
-  return serviceRef === 0 ? '{}' : `{"${String(serviceRef)}":${String(arrival)}}`;
 }
