@@ -25,8 +25,11 @@ import { liveServices } from './catalogue.ts';
 import { storedSpending } from './credits.ts';
 import { correctSums } from './day-sums.ts';
 import type { Folding } from './folding.ts';
+import type { Identity } from '../identity-rows.ts';
+import { Doorkeeper } from './doorkeeper.ts';
 import { Identities } from './identities.ts';
 import { keyByRef } from './keys.ts';
+import { RowsInsert } from './rows-insert.ts';
 import type { JournalState } from './running-rows.ts';
 import type { Sql } from './sql.ts';
 import { tierByName } from './tiers.ts';
@@ -43,19 +46,11 @@ interface State extends JournalState {
 /** How many rows a settle folds when it is time to: enough to keep up with batches of other accounts each. */
 const ROWS_PER_SETTLE = 100;
 const ROWS_PER_DEBIT = 2;
-/** Debits are inserted this many at a time. */
-const INSERTS = [64, 16, 4, 1];
 
 /** How many keys and accounts are remembered; beyond it everything is read again, which is correct and only slower. */
 const MOST_CACHED = 24_000;
 
-const INSERT_TEXTS = new Map(
-  INSERTS.map((size) => [size, `INSERT INTO debits VALUES ${Array<string>(size).fill('(?, ?, ?, ?, ?, ?, ?, ?, NULL, ?)').join(', ')}`]),
-);
-
-function insertOf(size: number): string {
-  return INSERT_TEXTS.get(size) ?? '';
-}
+const DEBITS = new RowsInsert('debits', '(?, ?, ?, ?, ?, ?, ?, ?, NULL, ?)');
 
 function nextDebit({ newest, foldedThrough }: JournalState, now: Instant): DebitNumber {
   return Math.max(newest + 1, foldedThrough + 1, firstDebitNumber(now));
@@ -68,8 +63,11 @@ export class SqliteSettling implements SettlingRows {
   #generation = -1;
   readonly #services = new Map<string, Service>();
   readonly #identities: Identities;
-  readonly #keysByDigest = new Map<string, VerifiedKey>();
+  readonly #doorkeeper = new Doorkeeper();
+  readonly #byDigest = new Map<string, Identity>();
   readonly #accounts = new Map<Ref, Account>();
+  /** That of the key that was just asked for, which is what is asked for next. */
+  #latest: Account | null = null;
   readonly #tiers = new Map<string, Tier>();
   #jsonWindow = REQUEST_ID_WINDOW_MS.json;
 
@@ -95,8 +93,7 @@ export class SqliteSettling implements SettlingRows {
   #freshState(): State {
     const state = this.#state();
     this.#folding.followTo(state);
-    if (state.generation !== this.#generation || this.#keysByDigest.size + this.#accounts.size > MOST_CACHED)
-      this.#forget(state.generation);
+    if (state.generation !== this.#generation || this.#byDigest.size + this.#accounts.size > MOST_CACHED) this.#forget(state.generation);
     return state;
   }
 
@@ -118,8 +115,9 @@ export class SqliteSettling implements SettlingRows {
   #forget(generation: number): void {
     checkStillUsable(this.#sql);
     this.#services.clear();
-    this.#keysByDigest.clear();
+    this.#byDigest.clear();
     this.#accounts.clear();
+    this.#latest = null;
     this.#tiers.clear();
     this.#identities.forget();
     for (const service of liveServices(this.#sql)) this.#services.set(service.name, service);
@@ -168,18 +166,10 @@ export class SqliteSettling implements SettlingRows {
   }
 
   #appendDebits(debits: readonly NewDebit[]): void {
-    let from = 0;
-    for (const size of INSERTS) {
-      for (; debits.length - from >= size; from += size) {
-        const values: (number | string | null)[] = [];
-        for (const { number, at, accountRef, keyRef, serviceRef, cost, balanceAfter, requestId, arrival } of debits.slice(
-          from,
-          from + size,
-        ))
-          values.push(number, at, accountRef, keyRef, serviceRef, cost, balanceAfter, requestId, arrival);
-        this.#sql.runWith(insertOf(size), values);
-      }
-    }
+    const values: (number | string | null)[] = [];
+    for (const { number, at, accountRef, keyRef, serviceRef, cost, balanceAfter, requestId, arrival } of debits)
+      values.push(number, at, accountRef, keyRef, serviceRef, cost, balanceAfter, requestId, arrival);
+    DEBITS.run(this.#sql, values);
   }
 
   #writeRequestId(accountRef: Ref, requestId: string, charge: PriorCharge): void {
@@ -203,14 +193,19 @@ export class SqliteSettling implements SettlingRows {
   }
 
   keyByDigest(digest: string): VerifiedKey | null {
-    const known = this.#keysByDigest.get(digest);
-    if (known !== undefined) return known;
-    const found = this.#identities.find(digest);
-    if (found === null) return null;
-    const { key, account } = found;
-    this.#keysByDigest.set(digest, key);
-    if (!this.#accounts.has(account.ref)) this.#accounts.set(account.ref, account);
-    return key;
+    let identity = this.#byDigest.get(digest);
+    if (identity === undefined) {
+      const found = this.#identities.find(digest);
+      if (found === null) return null;
+      // Keys of one account share it.
+      identity = { key: found.key, account: this.#accounts.get(found.account.ref) ?? found.account };
+      if (this.#doorkeeper.cameBefore(digest)) {
+        this.#accounts.set(identity.account.ref, identity.account);
+        this.#byDigest.set(digest, identity);
+      }
+    }
+    this.#latest = identity.account;
+    return identity.key;
   }
 
   key(ref: Ref): VerifiedKey | null {
@@ -218,6 +213,7 @@ export class SqliteSettling implements SettlingRows {
   }
 
   account(ref: Ref): Account {
+    if (this.#latest?.ref === ref) return this.#latest;
     const known = this.#accounts.get(ref) ?? accountByRef(this.#sql, ref);
     if (known === null) throw new RangeError('a key without its account');
     this.#accounts.set(ref, known);
