@@ -43,13 +43,13 @@ export class CurrentDays {
     if (this.#version === rows.version) return;
     if (this.#version === null) this.#sql.db.exec(VIEW);
     this.#sql.run('DELETE FROM temp.unbooked_days');
-    for (const ref of rows.unbookedRefs()) {
-      if (refs !== null && (ref <= refs.after || ref > refs.through)) continue;
+    rows.eachUnbooked((ref) => {
+      if (refs !== null && (ref <= refs.after || ref > refs.through)) return;
       const running = rows.get(ref);
-      if (running === null) continue;
+      if (running === null) return;
       const { day, granted, adjusted, spent } = running.balance;
       this.#sql.run('INSERT INTO temp.unbooked_days VALUES (?, ?, ?, ?, ?)', ref, day, granted, adjusted, spent);
-    }
+    });
     this.#version = refs === null ? rows.version : SOME_ACCOUNTS;
   }
 

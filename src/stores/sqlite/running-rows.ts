@@ -69,12 +69,19 @@ export class RunningRows {
     return this.#version;
   }
 
-  /** The accounts whose stored row lacks debits, in ascending order. */
+  /** The accounts whose stored row lacks debits, in any order. */
+  eachUnbooked(visit: (accountRef: Ref) => void): void {
+    this.#rows.each((row) => {
+      if (this.#rows.get(row, UNBOOKED) === 1) visit(this.#rows.get(row, ACCOUNT));
+    });
+  }
+
+  /** Those accounts in ascending order. */
   unbookedRefs(): Float64Array {
     const refs = new Float64Array(this.#unbooked);
     let found = 0;
-    this.#rows.each((row) => {
-      if (this.#rows.get(row, UNBOOKED) === 1) refs[found++] = this.#rows.get(row, ACCOUNT);
+    this.eachUnbooked((ref) => {
+      refs[found++] = ref;
     });
     return refs.sort();
   }
@@ -230,13 +237,8 @@ export class RunningRows {
 
   #runningOf(row: RowPlace): RunningDay {
     const rows = this.#rows;
-    const balance = {
-      day: rows.get(row, DAY),
-      granted: rows.get(row, GRANTED),
-      adjusted: rows.get(row, ADJUSTED),
-      spent: rows.get(row, SPENT),
-    };
-    return { balance, arrivals: this.#arrivalsOf(row) };
+    const [day, granted, adjusted, spent] = [rows.get(row, DAY), rows.get(row, GRANTED), rows.get(row, ADJUSTED), rows.get(row, SPENT)];
+    return { balance: { day, granted, adjusted, spent }, arrivals: this.#arrivalsOf(row) };
   }
 
   #arrivalsOf(row: RowPlace): ReadonlyMap<Ref, ArrivalMicros> {
