@@ -2,9 +2,9 @@ import type { Balance } from '../../domain/credits.ts';
 import { REQUEST_ID_WINDOW_MS, type PriorCharge, type RequestIdRule } from '../../domain/debit.ts';
 import type { Request } from '../../domain/decide.ts';
 import type { Account, Ref, Service, Tier, VerifiedKey } from '../../domain/entities.ts';
-import type { ArrivalMicros } from '../../domain/rate-limit.ts';
 import type { RunningDay, SettlingRows, StoredSpending } from '../../domain/settle.ts';
 import type { Instant, UtcDay } from '../../domain/utc-day.ts';
+import { parseArrivals } from '../arrivals.ts';
 import type { Connection } from './connection.ts';
 import type { Known } from './known.ts';
 import { rowsFrom } from './rows-from.ts';
@@ -45,8 +45,6 @@ export function touchedBy(requests: readonly Request[], known: Known): Touched {
   }
   return { accounts: [...accounts].sort((one, other) => one - other), caps, requestIds };
 }
-
-const NO_ARRIVALS: ReadonlyMap<Ref, ArrivalMicros> = new Map();
 
 /** The rows that a batch touches, all read before it is decided; on one connection, in its transaction. */
 export class BatchRows implements SettlingRows {
@@ -175,15 +173,4 @@ export class BatchRows implements SettlingRows {
 /** An array as PostgreSQL reads it; the driver would look at each of its members twice. */
 export function bigints(numbers: readonly (number | null)[]): string {
   return `{${numbers.map((number) => number ?? 'NULL').join()}}`;
-}
-
-/** Arrival times as JSON `{"<service ref>": microseconds}`; most accounts have none ahead of now, or one. */
-export function parseArrivals(text: string): ReadonlyMap<Ref, ArrivalMicros> {
-  if (text === '{}') return NO_ARRIVALS;
-  const entries = Object.entries(JSON.parse(text) as Record<string, number>);
-  return new Map(entries.map(([ref, arrival]) => [Number(ref), arrival]));
-}
-
-export function arrivalsText(arrivals: ReadonlyMap<Ref, ArrivalMicros>): string {
-  return arrivals.size === 0 ? '{}' : JSON.stringify(Object.fromEntries(arrivals));
 }

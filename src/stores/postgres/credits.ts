@@ -3,8 +3,8 @@ import type { Ref } from '../../domain/entities.ts';
 import type { StoredSpending } from '../../domain/settle.ts';
 import type { AccountBooks, Adjustment, ClosedDay, CreditWrites, DaySums, Page, RefRange, UsedBooks } from '../../domain/store.ts';
 import type { Instant, UtcDay } from '../../domain/utc-day.ts';
+import { parseArrivals } from '../arrivals.ts';
 import { adjustmentConditions } from '../filters.ts';
-import { parseArrivals } from './batch-rows.ts';
 import * as sums from './day-sums.ts';
 import type { Sql } from './sql.ts';
 

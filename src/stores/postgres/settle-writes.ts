@@ -1,7 +1,8 @@
 import { firstDebitNumber } from '../../domain/debit.ts';
 import type { AccountChange, Settlement } from '../../domain/settle.ts';
 import { dayOf, type Instant, type UtcDay } from '../../domain/utc-day.ts';
-import { arrivalsText, bigints, type BatchRows } from './batch-rows.ts';
+import { arrivalsText } from '../arrivals.ts';
+import { bigints, type BatchRows } from './batch-rows.ts';
 import { CORRECT_SUMS, OPEN_SUMS, sumsCorrection } from './day-sums.ts';
 import { namesOf, putRows, rowsFrom } from './rows-from.ts';
 import type { Statement, Value } from './statements.ts';

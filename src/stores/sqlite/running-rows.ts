@@ -3,7 +3,7 @@ import type { Ref } from '../../domain/entities.ts';
 import type { ArrivalMicros } from '../../domain/rate-limit.ts';
 import type { RunningDay } from '../../domain/settle.ts';
 import { dayOf, type UtcDay } from '../../domain/utc-day.ts';
-import { arrivalsText, NO_ARRIVALS, parseArrivals } from './arrivals.ts';
+import { arrivalsText, NO_ARRIVALS, parseArrivals } from '../arrivals.ts';
 import { announceChange, changedSince } from './book-changes.ts';
 import { NumberTable, type RowPlace } from './number-table.ts';
 import { RowsInsert } from './rows-insert.ts';

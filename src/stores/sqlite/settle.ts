@@ -20,12 +20,12 @@ import {
 import { settingDuration } from '../../domain/settings.ts';
 import { dayOf, type Instant, type UtcDay } from '../../domain/utc-day.ts';
 import type { Verdict } from '../../domain/verdict.ts';
+import type { Identity } from '../identity-rows.ts';
 import { accountByRef } from './accounts.ts';
 import { liveServices } from './catalogue.ts';
 import { storedSpending } from './credits.ts';
 import { correctSums } from './day-sums.ts';
 import type { Folding } from './folding.ts';
-import type { Identity } from '../identity-rows.ts';
 import { Doorkeeper } from './doorkeeper.ts';
 import { Identities } from './identities.ts';
 import { keyByRef } from './keys.ts';

@@ -1,5 +1,5 @@
-import type { Ref } from '../../domain/entities.ts';
-import type { ArrivalMicros } from '../../domain/rate-limit.ts';
+import type { Ref } from '../domain/entities.ts';
+import type { ArrivalMicros } from '../domain/rate-limit.ts';
 
 export const NO_ARRIVALS: ReadonlyMap<Ref, ArrivalMicros> = new Map();
 
