@@ -5,7 +5,9 @@ import type { RunningDay } from '../../../src/domain/settle.ts';
 import { dayOf } from '../../../src/domain/utc-day.ts';
 import { createSchema } from '../../../src/stores/sqlite/create-schema.ts';
 import { Folding } from '../../../src/stores/sqlite/folding.ts';
+import { SqliteSettling } from '../../../src/stores/sqlite/settle.ts';
 import { Sql } from '../../../src/stores/sqlite/sql.ts';
+import { requestBy } from '../contract.ts';
 
 const NOON = Date.parse('2026-11-22T12:00:00.000Z');
 /** More than go with one statement, and no multiple of what does. */
@@ -86,6 +88,36 @@ describe('folding', () => {
     expect([NOON, NOON + 3_999, NOON + 4_000].map((now) => folding.isDue(now))).toEqual([false, false, true]);
     for (let batch = 0; batch <= MOST_WAITING / 1_000; batch += 1) settle(Array.from({ length: 1_000 }, (_, place) => 1 + place));
     expect(folding.isDue(NOON)).toBe(true);
+  });
+});
+
+describe('settling', () => {
+  const BATCH = 60;
+  const BATCHES = 10;
+
+  test('folds faster than batches of other accounts each add to what waits', () => {
+    for (let ref = 2; ref <= 1 + BATCH * BATCHES; ref += 1) {
+      sql.run('INSERT INTO accounts (ref, id, name, created_at) VALUES (?, ?, ?, 0)', ref, `acct_${String(ref)}`, `a${String(ref)}`);
+      sql.run("INSERT INTO account_tiers VALUES (?, 0, 'free', 0)", ref);
+    }
+    const settling = new SqliteSettling(sql, folding);
+    const settleBatch = (batch: number, now: number): void => {
+      const requests = Array.from({ length: BATCH }, (_, place) => ({
+        ...requestBy({ apiKey: '' }, { cost: 100, fromShell: true }),
+        subject: { kind: 'account', ref: 2 + (batch % BATCHES) * BATCH + place } as const,
+      }));
+      expect(new Set(settling.settle(requests, now).map(({ code }) => code))).toEqual(new Set(['ok']));
+    };
+    for (let batch = 0; batch < BATCHES; batch += 1) settleBatch(batch, NOON);
+    const waiting = sql.number('SELECT max(number) AS n FROM debits');
+    const folded = (): number => sql.number('SELECT count(*) AS n FROM state WHERE folded_through >= ?', waiting);
+    let batches = 0;
+    while (folded() === 0 && batches < 2 * BATCHES) {
+      settleBatch(batches, NOON + 4_000);
+      batches += 1;
+    }
+    expect(batches).toBe(0.8 * BATCHES);
+    expect(sql.number('SELECT count(*) AS n FROM running_days')).toBe(BATCH * BATCHES);
   });
 });
 
