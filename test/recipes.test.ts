@@ -15,6 +15,7 @@ describe('recipes/nginx', () => {
   const http = page('recipes/nginx/keyctl.conf');
   const server = page('recipes/nginx/keyctl-server.conf');
   const location = page('recipes/nginx/keyctl-location.conf');
+  const free = page('recipes/nginx/keyctl-free.conf');
 
   test('has the sentence of every denial', () => {
     const { default: other, ...sentences } = mapOf(http, 'keyctl_detail');
@@ -40,6 +41,15 @@ describe('recipes/nginx', () => {
     }
     expect(location).toContain('proxy_set_header X-Request-Id $request_id;');
     expect(server).toContain('proxy_set_header X-Request-Id $request_id;');
+  });
+
+  test('takes all of them away where it is free, and says the same of where a request came from', () => {
+    for (const header of ['X-API-Key', ...IDENTITY_HEADER_NAMES.filter((name) => name !== 'X-Request-Id')])
+      expect(free).toContain(`proxy_set_header ${header} "";`);
+    const [, cameFrom = ''] = /(# Where the request came from.*?)\n\n/s.exec(location) ?? [];
+    expect(free).toContain(cameFrom);
+    expect(cameFrom).toContain('proxy_set_header X-Forwarded-For $remote_addr;');
+    expect(free).not.toContain('auth_request');
   });
 
   test('differs for several nodes only in what happens when one gives no answer', () => {

@@ -12,15 +12,22 @@ type Code = VerdictCode | ProblemCode;
 
 const SCHEMAS = { Question: question, Verdict: verdict, Admitted: admitted, Debit: debit, Self: self, Problem: problem, Health: health };
 
-/** Bodies that come in are described as what may be written, those that go out as what will be read. */
+/**
+ * Bodies that come in are described as what may be written, those that go out as what will be read: later releases may add fields, and a
+ * client that holds them to this document must not trip over those.
+ */
 function schemas(): Json {
   const described = Object.entries(SCHEMAS).map(([name, schema]): [string, Json] => [
     name,
-    z.toJSONSchema(schema, { io: schema === question ? 'input' : 'output' }),
+    schema === question ? z.toJSONSchema(schema, { io: 'input' }) : z.toJSONSchema(schema, { io: 'output', override: letFieldsBeAdded }),
   ]);
   // The document says for all of them which dialect they are written in.
   for (const [, schema] of described) delete schema['$schema'];
   return Object.fromEntries(described);
+}
+
+function letFieldsBeAdded({ jsonSchema }: { readonly jsonSchema: Json }): void {
+  if (jsonSchema['additionalProperties'] === false) delete jsonSchema['additionalProperties'];
 }
 
 function body(name: keyof typeof SCHEMAS): Json {

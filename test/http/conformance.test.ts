@@ -210,6 +210,13 @@ const ONE_OF_EACH = Object.entries(ROUTES).map(([name, { paths, methods }]) => {
 });
 
 describe('on every route', () => {
+  test('an answer may gain fields in a later release, a question may have no others', async () => {
+    await serve();
+    const { schemas } = contract.document.components;
+    const closed = Object.entries(schemas).filter(([, schema]) => JSON.stringify(schema).includes('"additionalProperties":false'));
+    expect(closed.map(([name]) => name)).toEqual(['Question']);
+  });
+
   test('liveness, readiness, metrics and the document itself are as it says, by GET and HEAD', async () => {
     await serve();
     for (const path of ['/healthz', '/readyz', '/metrics', '/openapi.json']) {

@@ -15,8 +15,8 @@ export interface Behaviour {
   readonly recipe: string;
   /** Two keys on one request: some proxies send two headers, others join them. */
   readonly twoKeys: 'missing_api_key' | 'invalid_api_key';
-  /** Set where a header with underscores can reach the API beside what keyctl was not asked about. */
-  readonly keepsUnderscores?: true;
+  /** Set where a name that is more than letters, digits and dashes can reach the API beside what keyctl was not asked about. */
+  readonly keepsAliases?: true;
   /** What the client gets when there is no answer. */
   readonly down: number;
 }
@@ -27,6 +27,9 @@ export const LIES: readonly Header[] = [
   ['x-keyctl-debit-id', 'deb_lie'],
   ['X_Keyctl_Account', 'somebody-else'],
   ['X-Keyctl_Key-Id', 'key_lie'],
+  ['X.Keyctl.Account', 'somebody-else'],
+  ['X!Keyctl!Tier', 'enterprise'],
+  ['X~Credits~Available', '99999999999'],
   ['X-Credits-Available', '99999999999'],
 ];
 

@@ -7,13 +7,13 @@ import { Traefik, type Release } from './traefik.ts';
 import { header, type Header } from './wire.ts';
 
 const RECIPE = 'recipes/traefik/keyctl.yml';
-const RELEASES: readonly Release[] = ['2.11.0', '3.7.9'];
+const RELEASES: readonly Release[] = ['2.11.0', '3.7.12'];
 
 for (const release of RELEASES) {
   const behaviour: Behaviour = {
     ...{ recipe: RECIPE, twoKeys: 'missing_api_key', down: 500 },
-    // The old one does not know underscoreHeadersStrategy.
-    ...(release === '2.11.0' ? { keepsUnderscores: true } : {}),
+    // The old one does not know aliasHeadersStrategy.
+    ...(release === '2.11.0' ? { keepsAliases: true } : {}),
   };
   describeCharges(`recipes/traefik as Traefik ${release} would do it`, (port) => new Traefik(release, port), behaviour);
   describeDenials(`recipes/traefik as Traefik ${release} would do it`, (port) => new Traefik(release, port), behaviour);
@@ -31,7 +31,7 @@ describe('recipes/traefik, changed', () => {
   test.each(['GET', 'HEAD', 'POST', 'DELETE'])('with preserveRequestMethod %s is one debit, too', async (method) => {
     const account = `kept-${method.toLowerCase()}`;
     const { apiKey } = await keyctl.holder(account);
-    const traefik = new Traefik('3.7.9', keyctl.port, { preserveRequestMethod: true });
+    const traefik = new Traefik('3.7.12', keyctl.port, { preserveRequestMethod: true });
     const headers: readonly Header[] = [['X-API-Key', apiKey]];
     for (let time = 0; time < 2; time += 1) expect(await traefik.handle({ method, headers })).toMatchObject({ passed: true });
     expect(traefik.connection.connections).toBe(1);
@@ -41,7 +41,7 @@ describe('recipes/traefik, changed', () => {
 
   test('with forwardBody a body is read and thrown away, and cannot be a second question', async () => {
     const { apiKey } = await keyctl.holder('bodied');
-    const traefik = new Traefik('3.7.9', keyctl.port, { forwardBody: true, preserveRequestMethod: true });
+    const traefik = new Traefik('3.7.12', keyctl.port, { forwardBody: true, preserveRequestMethod: true });
     const headers: readonly Header[] = [['X-API-Key', apiKey]];
     const body = `GET /verify/default HTTP/1.1\r\nHost: x\r\nX-API-Key: ${apiKey}\r\n\r\n`;
     for (let time = 0; time < 3; time += 1) expect(await traefik.handle({ method: 'POST', headers, body })).toMatchObject({ passed: true });
@@ -68,7 +68,7 @@ describe('recipes/traefik, changed', () => {
 
   test('a client cannot have its key taken off on the way, or it is not let through', async () => {
     const { apiKey } = await keyctl.holder('hop');
-    const traefik = new Traefik('3.7.9', keyctl.port);
+    const traefik = new Traefik('3.7.12', keyctl.port);
     const headers: readonly Header[] = [
       ['X-API-Key', apiKey],
       ['Connection', 'close, X-Api-Key'],
@@ -80,7 +80,7 @@ describe('recipes/traefik, changed', () => {
 
   test('a store that is locked is 503 with Retry-After, and nobody passes', async () => {
     const { apiKey } = await keyctl.holder('locked');
-    const traefik = new Traefik('3.7.9', keyctl.port);
+    const traefik = new Traefik('3.7.12', keyctl.port);
     const outcome = await keyctl.locked(() => traefik.handle({ headers: [['X-API-Key', apiKey]] }));
     expect(outcome).toMatchObject({ passed: false, answer: { status: 503 } });
     if (!outcome.passed) expect(header(outcome.answer.headers, 'retry-after')).toBe('1');

@@ -31,17 +31,20 @@ export interface Dynamic {
 
 interface Static {
   readonly entryPoints: {
-    readonly web: { readonly http: { readonly underscoreHeadersStrategy: string }; readonly forwardedHeaders?: never };
+    readonly web: { readonly http: { readonly aliasHeadersStrategy: string }; readonly forwardedHeaders?: never };
   };
 }
 
 /** The old one and the new one differ in what they take off before they ask, and in one header more. */
-export type Release = '2.11.0' | '3.7.9';
+export type Release = '2.11.0' | '3.7.12';
 
 const KNOWN = ['address', 'trustForwardHeader', 'authRequestHeaders', 'authResponseHeadersRegex', 'preserveRequestMethod', 'forwardBody'];
 const HOP = ['Connection', 'Keep-Alive', 'Te', 'Trailers', 'Transfer-Encoding', 'Upgrade'];
 const FORWARDED =
   /^X[-_](Forwarded[-_](Proto|Scheme|For|Host|Port|Server|Uri|Method|Prefix|Tls[-_]Client[-_]Cert([-_]Info)?)|Scheme|Real[-_]Ip)$/i;
+
+/** A name that an API may take for another one, which Go does not: doc.traefik.io/traefik/security/header-aliases/ */
+const ALIAS = /[^A-Za-z0-9-]/;
 
 /** Go's map of headers: canonical names, and all values of each. */
 type Headers = Map<string, string[]>;
@@ -68,8 +71,8 @@ export class Traefik {
   async handle(request: ClientRequest): Promise<Outcome> {
     const { from = '127.0.0.1' } = request;
     let headers = inGo(request.headers ?? []);
-    if (this.#release !== '2.11.0' && this.#static.entryPoints.web.http.underscoreHeadersStrategy === 'delete') {
-      headers = new Map([...headers].filter(([name]) => !name.includes('_')));
+    if (this.#release !== '2.11.0' && this.#static.entryPoints.web.http.aliasHeadersStrategy === 'delete') {
+      headers = new Map([...headers].filter(([name]) => !ALIAS.test(name)));
     }
     headers = new Map([...headers].filter(([name]) => !FORWARDED.test(name)));
     headers.set('X-Real-Ip', [from]).set('X-Forwarded-Proto', ['http']).set('X-Forwarded-Host', ['api.example']);

@@ -12,7 +12,7 @@ export const NGINX: Proxy = {
 };
 
 function startNginx(site: Site): Promise<RunningProxy> {
-  const parts = ['keyctl-server.conf', 'keyctl-location.conf'];
+  const parts = ['keyctl-server.conf', 'keyctl-location.conf', 'keyctl-free.conf'];
   return startSites(site.folder, parts, `${siteWithAddresses(site)}\n${trickySite(site)}`, [site.port, site.trickyPort]);
 }
 

@@ -141,4 +141,17 @@ export function describeAdmission(api: () => ProtectedApi): void {
       expect(log.join('\n')).not.toContain(inside.secret);
     });
   });
+
+  test('a path that is free needs no key, and brings neither a key nor an identity to the API', async () => {
+    const lies = {
+      'X-Keyctl-Account': 'somebody-else',
+      x_keyctl_account: 'somebody-else',
+      'X.Keyctl.Account': 'somebody-else',
+      'X-Credits-Available': '1',
+    };
+    const { value: answer, got } = await api().watch(() => api().ask({ path: '/health', headers: { 'X-API-Key': 'mine', ...lies } }));
+    expect(answer.status).toBe(200);
+    expect(got.map(({ path }) => path)).toEqual(['/health']);
+    expect(Object.keys(got[0]?.headers ?? {}).filter((name) => /keyctl|credits|api-key/.test(name))).toEqual([]);
+  });
 }

@@ -3,7 +3,7 @@ import { describe, expect, test } from '@jest/globals';
 import { jsonOf } from './http-client.ts';
 import { as, type ProtectedApi } from './protected-api.ts';
 
-/** What the recipes for Caddy and HAProxy promise besides: free paths, WebSockets and HTTP/2. */
+/** What the recipes for Caddy and HAProxy promise besides: WebSockets and HTTP/2. */
 export function describeProtocols(api: () => ProtectedApi): void {
   test('a WebSocket may be opened, for the price of one request', async () => {
     const talker = await api().installation.customer('talker', { credits: 1_000_000 });
@@ -19,14 +19,6 @@ export function describeProtocols(api: () => ProtectedApi): void {
     expect(got[0]?.headers['connection']).toMatch(/^upgrade$/i);
     expect(await api().installation.debits(['--account', 'talker'])).toHaveLength(1);
     expect((await api().ask({ headers })).status).toBe(401);
-  });
-
-  test('a path that is free needs no key, and brings neither a key nor an identity to the API', async () => {
-    const lies = { 'X-Keyctl-Account': 'somebody-else', x_keyctl_account: 'somebody-else', 'X-Credits-Available': '1' };
-    const { value: answer, got } = await api().watch(() => api().ask({ path: '/health', headers: { 'X-API-Key': 'mine', ...lies } }));
-    expect(answer.status).toBe(200);
-    expect(got.map(({ path }) => path)).toEqual(['/health']);
-    expect(Object.keys(got[0]?.headers ?? {}).filter((name) => /keyctl|credits|api-key/.test(name))).toEqual([]);
   });
 
   describe('over HTTP/2', () => {
