@@ -59,6 +59,11 @@ export function classifyApiKey(apiKey: string, prefixes: ReadonlySet<string>): K
   return prefixes.has(match[1] ?? '') ? 'mistyped' : 'foreign';
 }
 
+/** True for a text that is a secret of ours, of this installation or another: its checksum holds. */
+export function isApiKey(text: string): boolean {
+  return SHAPE.test(text) && checksum(text.slice(0, -CHECKSUM_LENGTH)) === text.slice(-CHECKSUM_LENGTH);
+}
+
 /** True for a text that holds something shaped like one of our secrets, whatever its prefix or checksum. */
 export function looksLikeApiKey(text: string): boolean {
   return SHAPE_ANYWHERE.test(text);

@@ -1,3 +1,4 @@
+import { isApiKey } from './api-key.ts';
 import { usageError } from './error.ts';
 
 /** Accounts, tiers, services and environments: their names become headers, metric labels and path segments. */
@@ -64,7 +65,11 @@ export function checkExternalId(text: string): string {
   throw usageError('That is not an external id.', 'Use 1 to 128 visible ASCII characters, such as the number in your billing system.');
 }
 
-/** Request ids are 1 to 128 visible ASCII characters. */
+/**
+ * Request ids are 1 to 128 visible ASCII characters.
+ *
+ * SECURITY: an id is stored as it is and told to whoever may read debits: a secret is none.
+ */
 export function isRequestId(text: string): boolean {
-  return REQUEST_ID.test(text);
+  return REQUEST_ID.test(text) && !isApiKey(text);
 }

@@ -7,7 +7,7 @@ interface Connection {
   readonly socket: Socket;
   /** The newest request's response: answers leave in the order of the requests, so that this one is the last. */
   newest: ServerResponse | null;
-  /** The newest answer says `Connection: close`, or the client's bytes make no sense any more: what follows is not heard. */
+  /** The newest answer says or will say `Connection: close`, or the client's bytes make no sense any more: what follows is not heard. */
   sealed: boolean;
   /** Ends the wait for a body that will never be complete. */
   bodyBroke: (() => void) | null;
@@ -30,12 +30,22 @@ export class Connections {
     });
   }
 
-  /** Notes that a request began. False: the connection is closing, so the request must be left alone, neither charged nor answered. */
-  begin(req: IncomingMessage, res: ServerResponse): boolean {
+  /**
+   * Notes that a request began; `waits` says whether its client waits to be told to go on, without which Node closes the connection after the
+   * answer. False: the connection is closing, so the request must be left alone, neither charged nor answered.
+   */
+  begin(req: IncomingMessage, res: ServerResponse, waits: boolean): boolean {
     const connection = this.#open.get(req.socket);
     if (connection === undefined || connection.sealed) return false;
     connection.newest = res;
+    connection.sealed = waits;
     return true;
+  }
+
+  /** Whether what follows the request that is under way is not heard, since its answer will close the connection. */
+  seal(socket: Socket, sealed: boolean): void {
+    const connection = this.#open.get(socket);
+    if (connection !== undefined) connection.sealed = sealed;
   }
 
   /** Whether this answer has to say `Connection: close`, because the server stops or because its sender wants the end. */

@@ -70,7 +70,7 @@ export class HttpExchange implements Exchange {
     if (!this.hasBody) return;
     const req = this.#req;
     if (req.headers.expect !== undefined || Number(req.headers['content-length'] ?? 0) > MOST_IGNORED_BYTES) {
-      this.#ends = true;
+      this.#endHere();
       return;
     }
     let seen = 0;
@@ -78,7 +78,7 @@ export class HttpExchange implements Exchange {
     req.on('data', (chunk: Buffer) => {
       seen += chunk.length;
       if (seen <= MOST_IGNORED_BYTES) return;
-      this.#ends = true;
+      this.#endHere();
       req.pause();
       if (this.#res.writableFinished) req.socket.destroy();
       else
@@ -90,14 +90,27 @@ export class HttpExchange implements Exchange {
 
   /** Reads the whole body, at most `limit` bytes of it. Anything but a body ends the connection with the answer. */
   async readBody(limit: number): Promise<Body> {
-    const body = Number(this.#req.headers['content-length'] ?? 0) > limit ? 'too-large' : await this.#collect(limit);
-    this.#ends = typeof body === 'string';
+    if (Number(this.#req.headers['content-length'] ?? 0) > limit) {
+      this.#endHere();
+      return 'too-large';
+    }
+    const body = await this.#collect(limit);
+    if (typeof body === 'string') this.#endHere();
     return body;
+  }
+
+  /** The answer ends the connection, and what the client has said after this request already is not heard, nor charged. */
+  #endHere(): void {
+    this.#ends = true;
+    this.#connections.seal(this.#req.socket, true);
   }
 
   #collect(limit: number): Promise<Body> {
     const req = this.#req;
-    if (req.headers.expect !== undefined) this.#res.writeContinue();
+    if (req.headers.expect !== undefined) {
+      this.#res.writeContinue();
+      this.#connections.seal(req.socket, false);
+    }
     return new Promise((resolve) => {
       const chunks: Buffer[] = [];
       let length = 0;

@@ -9,8 +9,6 @@ import { PlainLane } from './plain-lane.ts';
 
 const MOST_HEADER_BYTES = 16_384;
 const MOST_CONNECTIONS = 10_000;
-/** Longer than the proxies' own (nginx and Caddy: 60 s or less), so that it is they who close an idle connection. */
-const KEEP_ALIVE_MS = 65_000;
 const SWEEP_MS = 5_000;
 
 /** The server's connections, by both ways: the short one of plain requests, and Node's own for everything else. */
@@ -32,19 +30,28 @@ export class Front {
       clock,
       oneBuffer,
       firstByteMs: patience.headersMs,
-      keepAliveMs: KEEP_ALIVE_MS,
+      keepAliveMs: patience.idleMs,
       sweepMs: SWEEP_MS,
     });
   }
 
   #listenFor(endpoint: Endpoint): void {
     const connections = this.#connections;
-    const take = (req: IncomingMessage, res: ServerResponse): void => {
-      if (connections.begin(req, res)) endpoint.handle(new HttpExchange(req, res, connections));
+    const take = (req: IncomingMessage, res: ServerResponse, waits = false): void => {
+      // Node finds out only with the body that it cannot tell where that ends.
+      if (codedOtherwise(req)) connections.break(req.socket, farewell(undefined));
+      else if (connections.begin(req, res, waits)) endpoint.handle(new HttpExchange(req, res, connections));
     };
     this.server.on('request', take);
-    this.server.on('checkContinue', take);
     this.server.on('checkExpectation', take);
+    this.server.on('checkContinue', (req, res) => {
+      take(req, res, true);
+    });
+    // Without a listener Node would drop the connection, with the answers that are under way; with one it leaves its errors to us as well.
+    this.server.on('connect', (_, socket) => {
+      socket.on('error', () => socket.destroy());
+      connections.break(socket, farewell(undefined));
+    });
     this.server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
       if (error.code === 'ECONNRESET') socket.destroy();
       else connections.break(socket, farewell(error.code));
@@ -76,17 +83,24 @@ export class Front {
   }
 }
 
+function codedOtherwise({ headers }: IncomingMessage): boolean {
+  const coding = headers['transfer-encoding'];
+  return coding !== undefined && coding.toLowerCase() !== 'chunked';
+}
+
 function httpServer(patience: Patience): Server {
   const server = createServer({
     maxHeaderSize: MOST_HEADER_BYTES,
     headersTimeout: patience.headersMs,
     requestTimeout: patience.requestMs,
     connectionsCheckingInterval: patience.checkMs,
-    keepAliveTimeout: KEEP_ALIVE_MS,
+    keepAliveTimeout: patience.idleMs,
     // The endpoint asks for the Host itself, to answer in its own form.
     requireHostHeader: false,
   });
   server.maxConnections = MOST_CONNECTIONS;
+  // Who asks and asks and takes no answer is let go as well.
+  server.timeout = patience.idleMs;
   // SECURITY: Node drops the headers beyond its thousandth in silence, and what a proxy appends comes last: its X-Forwarded-For, its Via.
   // Their size is limited, so that their number is.
   server.maxHeadersCount = 0;

@@ -95,6 +95,8 @@ export interface Patience {
   readonly requestMs: number;
   /** How often connections are looked through for those that took too long. */
   readonly checkMs: number;
+  /** How long a connection may say nothing, and how long its client may take none of what it is told. */
+  readonly idleMs: number;
   /** How long a stopping server waits for requests that are still arriving. */
   readonly stopMs: number;
 }

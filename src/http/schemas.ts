@@ -24,7 +24,7 @@ export const question = z.strictObject({
     .string()
     .refine(isRequestId)
     .optional()
-    .describe('1 to 128 visible ASCII characters. Within 24 hours a repeated question with the same id is charged once.')
+    .describe('1 to 128 visible ASCII characters, and no API key. Within 24 hours a repeated question with the same id is charged once.')
     .meta({ pattern: String.raw`^[\x21-\x7e]{1,128}$` }),
   dryRun: z.boolean().optional().describe('Decide, but charge and count nothing.'),
 });

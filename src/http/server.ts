@@ -18,7 +18,8 @@ import { RefundQueue } from './refund-queue.ts';
 import { checkAgainstCatalogue } from './start-checks.ts';
 import { Verification } from './verification.ts';
 
-const PATIENCE: Patience = { headersMs: 5_000, requestMs: 10_000, checkMs: 1_000, stopMs: 5_000 };
+/** An idle connection stays longer than proxies keep theirs (nginx and Caddy: 60 s or less), so that it is they who close it. */
+const PATIENCE: Patience = { headersMs: 5_000, requestMs: 10_000, checkMs: 1_000, idleMs: 65_000, stopMs: 5_000 };
 
 const afterTimeout: After = (ms, act) => {
   const timer = setTimeout(act, ms);

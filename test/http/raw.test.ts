@@ -121,10 +121,10 @@ describe('targets', () => {
     expect(await served.debits()).toHaveLength(status === 200 ? 1 : 0);
   });
 
-  test('in the asterisk form are no route, and CONNECT gets no answer', async () => {
+  test('in the asterisk form are no route, and CONNECT is no request', async () => {
     await serve();
     expect(await served.raw(`OPTIONS * HTTP/1.1\r\nHost: x\r\n${CLOSE}\r\n`)).toMatch(/^HTTP\/1\.1 404 /);
-    expect(await served.raw('CONNECT x:443 HTTP/1.1\r\nHost: x\r\n\r\n')).toBe('');
+    expect(await served.raw('CONNECT x:443 HTTP/1.1\r\nHost: x\r\n\r\n')).toMatch(/^HTTP\/1\.1 400 /);
   });
 
   test('of a service with 8,000 characters are unknown', async () => {
@@ -234,7 +234,78 @@ describe('pipelined requests', () => {
   });
 });
 
+describe('what was pipelined after a request that ends the connection', () => {
+  const large = 'x'.repeat(70_000);
+  const get = (lines: string, key: string): string => `GET /verify HTTP/1.1\r\nHost: x\r\nX-API-Key: ${key}\r\n${lines}\r\n`;
+  const post = (path: string, lines: string, body: string, key: string): string =>
+    `POST ${path} HTTP/1.1\r\nHost: localhost\r\nX-API-Key: ${key}\r\nContent-Type: application/json\r\n${lines}\r\n\r\n${body}`;
+
+  test.each([
+    [
+      'expects to be told to go on, with a body',
+      (key: string) => post('/verify', 'Expect: 100-continue\r\nContent-Length: 1', 'x', key),
+      ['200'],
+    ],
+    ['expects to be told to go on, without one', (key: string) => get('Expect: 100-continue\r\n', key), ['200']],
+    ['expects so of a path that asks nobody', () => 'GET /healthz HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\n\r\n', ['200']],
+    ['has a body that is too long', (key: string) => post('/v1/verify', 'Content-Length: 17000', 'x'.repeat(17_000), key), ['400']],
+    ['has a body that is not read', (key: string) => post('/verify', 'Content-Length: 70000', large, key), ['200']],
+    [
+      'has a chunked body that is not read',
+      (key: string) => post('/verify', 'Transfer-Encoding: chunked', `11170\r\n${large}\r\n0\r\n\r\n`, key),
+      ['200'],
+    ],
+  ])('is neither charged nor answered where that %s', async (_, first, statuses) => {
+    await serve();
+    const { apiKey } = await served.key();
+    const wire = served.connect();
+    wire.write(first(apiKey) + get('', apiKey).repeat(3));
+    await wire.closed();
+    expect(wire.statuses).toEqual(statuses);
+    const charged = first(apiKey).includes(' /verify ') ? 1 : 0;
+    expect(await served.debits()).toHaveLength(charged);
+  });
+
+  test('CONNECT is 400, after the answers that are under way', async () => {
+    const { opened, open } = gate();
+    await serve({ behind: (store) => replaced(store, { settle: (requests) => opened.then(() => store.settle(requests)) }) });
+    const { apiKey } = await served.key();
+    const wire = served.connect();
+    wire.write(get('', apiKey).repeat(2) + 'CONNECT x:80 HTTP/1.1\r\nHost: x:80\r\n\r\n' + get('', apiKey));
+    expect((await served.ask('/healthz')).status).toBe(200);
+    open();
+    await wire.closed();
+    expect(wire.statuses).toEqual(['200', '200', '400']);
+    expect(await served.debits()).toHaveLength(2);
+  });
+
+  test('goes on where a body was asked for', async () => {
+    await serve();
+    const { apiKey } = await served.key();
+    const body = JSON.stringify({ apiKey });
+    const wire = served.connect();
+    wire.write(
+      post('/v1/verify', `Expect: 100-continue\r\nContent-Length: ${String(body.length)}`, body, apiKey) +
+        get('Connection: close\r\n', apiKey),
+    );
+    await wire.closed();
+    expect(wire.statuses).toEqual(['100', '200', '200']);
+    expect(await served.debits()).toHaveLength(2);
+  });
+});
+
 describe('a body on /verify', () => {
+  test.each(['xchunked', 'gzip, chunked', 'identity'])('of coding %s is 400 and not charged', async (coding) => {
+    await serve();
+    const { apiKey } = await served.key();
+    const answer = await served.raw(
+      `POST /verify HTTP/1.1\r\nHost: x\r\nX-API-Key: ${apiKey}\r\nTransfer-Encoding: ${coding}\r\n\r\n5\r\nhello\r\n0\r\n\r\n`,
+    );
+    expect(answer).toMatch(/^HTTP\/1\.1 400 /);
+    expect(answer.match(/^HTTP/gm)).toHaveLength(1);
+    expect(await served.debits()).toEqual([]);
+  });
+
   test('is thrown away and the connection goes on', async () => {
     await serve();
     const { apiKey } = await served.key();

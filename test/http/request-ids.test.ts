@@ -81,16 +81,18 @@ describe("the proxy's request id", () => {
     expect((await served.verify(apiKey, '/verify', withId('r1'))).headers['x-credits-consumed']).toBe('100');
   });
 
-  test('that is malformed, empty or there twice counts as none', async () => {
+  test('that is malformed, empty, an API key or there twice counts as none', async () => {
     await serve(BY_PROXY);
-    const { apiKey } = await served.key();
-    for (const id of ['', 'a b', 'é', 'a'.repeat(129)]) {
+    const { apiKey } = await served.key({ accountRef: await createAccount(served.store, 'steady', 1_000) });
+    for (const id of ['', 'a b', 'é', 'a'.repeat(129), apiKey]) {
       const answer = await served.verify(apiKey, '/verify', withId(id));
       expect(answer.headers).toMatchObject({ 'x-request-id': '', 'x-credits-consumed': '100' });
     }
     const twice = `GET /verify HTTP/1.1\r\nHost: x\r\nX-API-Key: ${apiKey}\r\nX-Proxy-Request-Id: a\r\nX-Proxy-Request-Id: a\r\nConnection: close\r\n\r\n`;
     expect(await served.raw(twice)).toContain('X-Request-Id: \r\n');
-    expect(await served.debits()).toHaveLength(5);
+    const debits = await served.debits();
+    expect(debits).toHaveLength(6);
+    expect(JSON.stringify(debits)).not.toContain(apiKey);
   });
 
   test('is not read from a header that the server was not told of', async () => {
@@ -104,6 +106,19 @@ describe("the proxy's request id", () => {
 });
 
 describe('the request id of a question', () => {
+  test('that is an API key, by mistake, is 400, and is kept nowhere', async () => {
+    await serve();
+    const { apiKey } = await served.key();
+    for (const requestId of [apiKey, (await served.key()).apiKey]) {
+      const answer = await served.question({ apiKey, requestId });
+      expect(answer.status).toBe(400);
+      expect(answer.body).not.toContain(requestId);
+    }
+    expect(await served.debits()).toEqual([]);
+    // The form alone makes no key.
+    expect((await served.question({ apiKey, requestId: `kc_prod_${'a'.repeat(36)}` })).status).toBe(200);
+  });
+
   test('may be repeated for 24 hours, and is charged once', async () => {
     await serve();
     const accountRef = await createAccount(served.store, 'steady', 1_000);

@@ -103,6 +103,23 @@ describe('a client that is never idle and never done', () => {
   });
 });
 
+describe('a client that asks and takes no answer', () => {
+  test.each(['/healthz', '/v1/usage/self', '/openapi.json'])(
+    'is let go when it has taken none for as long as a connection may be idle, on %s',
+    async (path) => {
+      await serve({ deps: { patience: { idleMs: 200, checkMs: 20 } } });
+      const wire = served.connect();
+      wire.socket.pause();
+      const some = `GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`.repeat(500);
+      while (!wire.socket.destroyed) {
+        if (wire.socket.writableLength < 1_000_000) wire.write(some);
+        await new Promise((resolve) => setTimeout(resolve, 5));
+      }
+      expect((await served.ask('/healthz')).status).toBe(200);
+    },
+  );
+});
+
 describe('guessers', () => {
   const head = (key: string, address: string): string =>
     `GET /verify HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: ${address}\r\nX-API-Key: ${key}\r\n\r\n`;
