@@ -9,6 +9,13 @@ import { handedOver, type ServiceVariables } from './serve-variables.ts';
 
 const DEFAULT_SOCKET_MODE = 0o660;
 
+const PREFIX = 'KEYCTL_SERVE_';
+/** What the environment may say, by the names that the options have in the program. */
+const NAMES = [
+  ...['host', 'port', 'socket', 'socketMode', 'environment', 'service', 'header', 'requestIdHeader', 'trustProxy', 'allowPeer'],
+  ...['tokenFile', 'exhaustedStatus', 'nginx'],
+];
+
 type Options = Readonly<Record<string, unknown>>;
 
 /** What serve is told: a flag, else the environment variable of its name (`KEYCTL_SERVE_TOKEN_FILE` for `--token-file`), else a default. */
@@ -23,6 +30,7 @@ export interface ServeSettings extends ServeOptions {
  */
 export function readServeSettings(call: Call, options: Options, variables: ServiceVariables): ServeSettings {
   const told = new Told(options, call.context.env);
+  warnOfUnknown(call);
   const listening = readListening(told, handedOver(variables));
   const tokenFile = told.text('tokenFile') ?? null;
   return {
@@ -109,8 +117,17 @@ class Told {
   }
 }
 
+/** One letter amiss in a unit file, and a server would run without its token. A warning only: others set variables as well, such as Kubernetes. */
+function warnOfUnknown({ context, out }: Call): void {
+  const known = new Set(NAMES.map(variableOf));
+  for (const name of Object.keys(context.env)) {
+    if (name.startsWith(PREFIX) && !known.has(name))
+      out.warn(`keyctl: ${name} is no option of serve and means nothing; see keyctl serve --help.`);
+  }
+}
+
 function variableOf(name: string): string {
-  return `KEYCTL_SERVE_${name.replaceAll(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`;
+  return `${PREFIX}${name.replaceAll(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`;
 }
 
 function readMode(text: string | undefined): number {

@@ -85,6 +85,20 @@ describe('what serve is told', () => {
     expect(settings({ nginx: true }, { KEYCTL_SERVE_NGINX: '0' }).nginx).toBe(true);
   });
 
+  test('a variable that is none of its options is warned of, without what it says', () => {
+    expect(settings({}, { KEYCTL_SERVE_TOKENFILE: '/run/secret-path', KEYCTL_SERVE_POTR: '1', KEYCTL_DB: 'x' }).port).toBe(8_080);
+    expect(warnings.match(/KEYCTL_\w+ is no option of serve/g)).toEqual([
+      'KEYCTL_SERVE_TOKENFILE is no option of serve',
+      'KEYCTL_SERVE_POTR is no option of serve',
+    ]);
+    expect(warnings).not.toContain('secret-path');
+    const names = ['HOST', 'PORT', 'SOCKET', 'SOCKET_MODE', 'ENVIRONMENT', 'SERVICE', 'HEADER', 'REQUEST_ID_HEADER', 'TRUST_PROXY'];
+    for (const name of [...names, 'ALLOW_PEER', 'TOKEN_FILE', 'EXHAUSTED_STATUS', 'NGINX']) {
+      settings({}, { [`KEYCTL_SERVE_${name}`]: '' });
+      expect(warnings).toBe('');
+    }
+  });
+
   test('a socket is for its owner and its group, unless said', () => {
     expect(settings({ socket: '/run/k.sock' }).socket).toEqual({ path: '/run/k.sock', mode: 0o660 });
     expect(settings({ socket: '/run/k.sock', socketMode: '600' }).socket).toEqual({ path: '/run/k.sock', mode: 0o600 });
