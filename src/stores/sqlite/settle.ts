@@ -43,12 +43,9 @@ interface State extends JournalState {
   readonly countingDay: UtcDay;
 }
 
-/**
- * How many rows of either kind a settle folds when it is time to: a quarter more than its debits can make, so that it keeps up with batches
- * of other accounts each, and no more, since everybody in the batch waits for it.
- */
-const FEWEST_ROWS = 40;
-const ROWS_PER_DEBIT = 1.25;
+/** How many rows a settle folds when it is time to: enough to keep up with batches of other accounts each. */
+const ROWS_PER_SETTLE = 100;
+const ROWS_PER_DEBIT = 2;
 
 /** How many keys and accounts are remembered; beyond it everything is read again, which is correct and only slower. */
 const MOST_CACHED = 24_000;
@@ -149,7 +146,7 @@ export class SqliteSettling implements SettlingRows {
     if (ahead > state.aheadMicros) this.#sql.run('UPDATE state SET ahead_micros = ?', ahead);
     const day = dayOf(now);
     if (day <= state.closedThrough || day === state.countingDay) this.#correctClosedDay(settlement.accounts, day);
-    if (this.#folding.isDue(now)) this.#folding.foldOn(Math.max(FEWEST_ROWS, Math.ceil(ROWS_PER_DEBIT * settlement.debits.length)));
+    if (this.#folding.isDue(now)) this.#folding.foldOn(Math.max(ROWS_PER_SETTLE, ROWS_PER_DEBIT * settlement.debits.length));
   }
 
   /** The debits tell what became of an account, unless they displaced the books of another day, or a refusal changed a rate limit. */
