@@ -48,20 +48,19 @@ export function maskApiKey(apiKey: string): string {
 /** How a presented string looks, before any store is asked. */
 export type KeyForm = 'ours' | 'mistyped' | 'foreign';
 
+/** True for a text that is a secret of ours, of this installation or another: its checksum holds. */
+export function isApiKey(text: string): boolean {
+  return SHAPE.test(text) && checksum(text.slice(0, -CHECKSUM_LENGTH)) === text.slice(-CHECKSUM_LENGTH);
+}
+
 /**
  * `ours`: our shape and the checksum holds. `mistyped`: our shape and one of the installation's prefixes, past or present, but
  * the checksum fails, so it cannot exist. `foreign`: another form; only imported keys can have it.
  */
 export function classifyApiKey(apiKey: string, prefixes: ReadonlySet<string>): KeyForm {
+  if (isApiKey(apiKey)) return 'ours';
   const match = SHAPE.exec(apiKey);
-  if (match === null) return 'foreign';
-  if (checksum(apiKey.slice(0, -CHECKSUM_LENGTH)) === match[4]) return 'ours';
-  return prefixes.has(match[1] ?? '') ? 'mistyped' : 'foreign';
-}
-
-/** True for a text that is a secret of ours, of this installation or another: its checksum holds. */
-export function isApiKey(text: string): boolean {
-  return SHAPE.test(text) && checksum(text.slice(0, -CHECKSUM_LENGTH)) === text.slice(-CHECKSUM_LENGTH);
+  return match !== null && prefixes.has(match[1] ?? '') ? 'mistyped' : 'foreign';
 }
 
 /** True for a text that holds something shaped like one of our secrets, whatever its prefix or checksum. */

@@ -168,8 +168,8 @@ export const MORE_MUTATIONS = [
     promise: 8,
     says: 'a mistyped secret is looked for',
     file: 'src/domain/api-key.ts',
-    find: '=== match[4]) return',
-    put: '!== undefined) return',
+    find: '=== text.slice(-CHECKSUM_LENGTH)',
+    put: '!== text',
     red: ['test/domain/api-key.test.ts'],
   },
   {
